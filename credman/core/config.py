@@ -1,0 +1,109 @@
+"""The configuration file: defaults that people choose. Holds no secret.
+
+Rule: a key it does not know is an error, not a guess; nothing is ever dropped by rewriting it.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from credman.core.errors import UsageError
+from credman.core.model import Environment
+from credman.core.names import check_name
+
+_KEYS = {"environment", "profile", "store", "environments"}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    environment: str | None = None
+    profile: str | None = None
+    store: str | None = None
+    environments: Mapping[str, Environment] = field(default_factory=dict)
+
+
+def parse_config(text: str, *, source: str) -> Config:
+    """Args:
+        text: the file's text, TOML.
+        source: its path, for messages.
+
+    Raises:
+        UsageError: it is not TOML, or a key or a value is not known; names file and key.
+    """
+    try:
+        table = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        reason = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "nested too deeply"
+        raise UsageError(f"{source}: not valid TOML: {reason}") from None
+    for key in table:
+        if key not in _KEYS:
+            raise UsageError(f"{source}: unknown key {key!r}", hint=f"known: {_known(_KEYS)}")
+    environment = _text(table, "environment", source)
+    profile = _text(table, "profile", source)
+    _check(source, "environment", environment)
+    _check(source, "profile", profile)
+    return Config(
+        environment=environment,
+        profile=profile,
+        store=_text(table, "store", source),
+        environments=_environments(table.get("environments", {}), source),
+    )
+
+
+def load_config(path: str) -> Config:
+    """Returns: the configuration; without a file the empty one.
+
+    Raises:
+        UsageError: the file cannot be read or understood; it is never taken for empty.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return Config()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    try:
+        with os.fdopen(descriptor, "rb") as file:
+            text = file.read(1024 * 1024).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise UsageError(f"cannot read {path}: {reason}") from None
+    return parse_config(text, source=path)
+
+
+def _environments(table: object, source: str) -> dict[str, Environment]:
+    if not isinstance(table, dict):
+        raise UsageError(f"{source}: environments must be a table")
+    found: dict[str, Environment] = {}
+    for name, options in table.items():
+        _check(source, "environment", name)
+        if not isinstance(options, dict) or set(options) - {"isolated"}:
+            raise UsageError(f"{source}: environments.{name} holds an unknown key", hint="isolated")
+        isolated = options.get("isolated", False)
+        if not isinstance(isolated, bool):
+            raise UsageError(f"{source}: environments.{name}.isolated must be true or false")
+        found[name] = Environment(name, isolated=isolated)
+    return found
+
+
+def _text(table: Mapping[str, object], key: str, source: str) -> str | None:
+    value = table.get(key)
+    if value is not None and not isinstance(value, str):
+        raise UsageError(f"{source}: {key} must be a text")
+    return value
+
+
+def _check(source: str, kind: str, name: str | None) -> None:
+    if name is None:
+        return
+    try:
+        check_name(kind, name)
+    except UsageError as error:
+        raise UsageError(f"{source}: {error.message}", hint=error.hint) from None
+
+
+def _known(keys: set[str]) -> str:
+    return ", ".join(sorted(keys))

@@ -1,0 +1,55 @@
+"""The one type that carries a secret value through credman.
+
+Rule: showing it by accident (a log line, a traceback, an f-string with ``!r``) shows a mask; it is
+not picklable, so it cannot slip into a cache or another process. It cannot be wiped from memory:
+Python gives no such promise, and credman makes none.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+_ERRORS = "surrogateescape"  # bytes that are not UTF-8 survive, as in os.environ
+
+
+class Secret(str):
+    """A ``str`` whose ``repr`` is masked."""
+
+    __slots__ = ()
+
+    @classmethod
+    def from_bytes(cls, value: bytes) -> Secret:
+        """Args: value: any bytes without NUL. Returns: the secret; ``to_bytes`` gives them back."""
+        return cls(value.decode("utf-8", _ERRORS))
+
+    def to_bytes(self) -> bytes:
+        """Returns: exactly the bytes it was made of."""
+        return self.encode("utf-8", _ERRORS)
+
+    def __repr__(self) -> str:
+        return "Secret('…')"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a Secret is not picklable")
+
+    def __rich_repr__(self) -> NoReturn:  # pretty-printers fall back to __repr__
+        raise AttributeError("a Secret is not shown")
+
+
+def mask(value: str) -> str:
+    """What may be shown of a value: a known kind of prefix and its last four characters.
+
+    Args:
+        value: the value; one of fewer than 20 characters shows nothing of itself.
+
+    Returns:
+        For example ``hf_…QxYz``.
+    """
+    if len(value) < 20 or not value.isascii() or not value.isprintable():
+        return "…"
+    head = ""
+    for end in range(min(12, len(value) // 4), 0, -1):
+        if value[end - 1] in "_-" and value[: end - 1].replace("_", "").replace("-", "").isalnum():
+            head = value[:end]
+            break
+    return f"{head}…{value[-4:]}"
