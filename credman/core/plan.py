@@ -77,9 +77,7 @@ def make_plan(tokens: Iterable[Token], *, only: Collection[str] = ()) -> list[Pl
     if not only:
         return entries
     wanted = {name.casefold() for name in only}
-    chosen = [
-        e for e in entries if {e.variable.casefold(), e.token.key.name.casefold()} & wanted
-    ]
+    chosen = [e for e in entries if {e.variable.casefold(), e.token.key.name.casefold()} & wanted]
     met = {part.casefold() for e in chosen for part in (e.variable, e.token.key.name)}
     for name in only:
         if name.casefold() not in met:

@@ -197,10 +197,13 @@ def decrypt_payload(file_key: bytes, payload: bytes) -> bytes:
     """Args: payload: everything after the header.
 
     Raises:
+        HeaderDamaged: it is shorter than its nonce: the age test kit counts that to the header.
         PayloadDamaged: any bit differs, or the end is missing, or something follows it.
     """
     nonce, sealed = payload[:_NONCE_BYTES], memoryview(payload)[_NONCE_BYTES:]
-    if len(nonce) != _NONCE_BYTES or not sealed:
+    if len(nonce) != _NONCE_BYTES:
+        raise HeaderDamaged("the vault is damaged: the file ends right after its header")
+    if not sealed:
         raise PayloadDamaged("the vault is damaged: payload ends early")
     aead = ChaCha20Poly1305(derive_key(file_key, salt=nonce, info=b"payload"))
     size = CHUNK_BYTES + _TAG_BYTES
@@ -209,9 +212,7 @@ def decrypt_payload(file_key: bytes, payload: bytes) -> bytes:
     for index, start in enumerate(starts):
         last = index == len(starts) - 1
         try:
-            chunk = aead.decrypt(
-                _chunk_nonce(index, last=last), sealed[start : start + size], None
-            )
+            chunk = aead.decrypt(_chunk_nonce(index, last=last), sealed[start : start + size], None)
         except InvalidTag:
             raise PayloadDamaged(_payload_damage(aead, index, sealed[start:], last)) from None
         if last and index and not chunk:

@@ -14,7 +14,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from credman.core.errors import HeaderDamaged, NoMatch, NotAVault, PayloadDamaged, VaultNewer
+from credman.core.errors import (
+    CredmanError,
+    HeaderDamaged,
+    NoMatch,
+    NotAVault,
+    PayloadDamaged,
+    Refused,
+    VaultNewer,
+)
 from credman.core.secret import Secret
 from credman.vault import age, keys, slots
 from credman.vault.document import Document, parse_document, render_document
@@ -169,7 +177,14 @@ def seal_vault(document: Document, slot_stanzas: Sequence[age.Stanza]) -> bytes:
 
     Returns:
         A whole vault file with a fresh file key.
+
+    Raises:
+        Refused: it is too large, has too many slots or recipients, or would not open again.
     """
+    if len(slot_stanzas) > slots.MAX_SLOTS:
+        raise Refused(f"a vault has at most {slots.MAX_SLOTS} key slots")
+    if len(document.recipients) + 1 + len(slot_stanzas) > age.MAX_STANZAS:
+        raise Refused(f"a vault has at most {age.MAX_STANZAS} slots and recipients")
     file_key = os.urandom(age.FILE_KEY_BYTES)
     recipients = [
         age.public_key(document.identity),
@@ -181,7 +196,14 @@ def seal_vault(document: Document, slot_stanzas: Sequence[age.Stanza]) -> bytes:
     padding = -(_AUTH_LINE_BYTES + len(body) + 1) % PADDING_BYTES
     line = body + b" " * padding + b"\n"
     payload = _AUTH_START + _compute_auth(document.identity, header, line) + _AUTH_END + line
-    return header + age.encrypt_payload(file_key, payload)
+    file = header + age.encrypt_payload(file_key, payload)
+    if len(file) > MAX_VAULT_BYTES:
+        raise Refused(f"the vault would be larger than {MAX_VAULT_BYTES >> 20} MiB")
+    try:
+        parse_vault(file).open(document.identity)
+    except CredmanError as error:
+        raise Refused("what was to be written could not be read again") from error
+    return file
 
 
 def next_document(sealed: SealedVault, document: Document) -> Document:
@@ -189,9 +211,7 @@ def next_document(sealed: SealedVault, document: Document) -> Document:
     from credman.vault.document import MAX_HISTORY, Ancestor
 
     history = (*document.history, Ancestor(document.generation, sealed.file_hash))
-    return replace(
-        document, generation=document.generation + 1, history=history[-MAX_HISTORY:]
-    )
+    return replace(document, generation=document.generation + 1, history=history[-MAX_HISTORY:])
 
 
 def _compute_auth(identity: bytes, header: bytes, line: bytes) -> bytes:

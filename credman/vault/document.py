@@ -11,6 +11,7 @@ import base64
 import binascii
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,9 +33,11 @@ from credman.core.model import (
 )
 from credman.core.names import check_name, check_variable
 from credman.core.secret import Secret
-from credman.vault import keys
+from credman.vault import keys, slots
 
 MAX_HISTORY = 64
+MAX_DEPTH = 64
+_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 T = TypeVar("T")
 
 
@@ -68,7 +71,7 @@ class Ancestor:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    identity: bytes
+    identity: bytes = field(repr=False)
     vault_id: str
     generation: int
     written_at: datetime
@@ -152,7 +155,7 @@ class _Record:
         return self.take(key, kind)
 
     def take_instant(self, key: str) -> datetime:
-        return parse_instant(self.take(key, str))
+        return _instant(self.take(key, str))
 
     def take_texts(self, key: str) -> tuple[str, ...]:
         texts = tuple(self.take(key, list))
@@ -165,6 +168,12 @@ class _Record:
         if not 0 <= number < 2**53:
             raise ValueError
         return number
+
+    def rest(self) -> Mapping[str, object]:
+        """Returns: what nobody took, for ``extra``. Bounded here, so that it can be written again
+        whatever the interpreter's recursion limit."""
+        _check_depth(self.extra, MAX_DEPTH)
+        return self.extra
 
     def take_records(self, key: str, read: Callable[[_Record], T]) -> tuple[T, ...]:
         return tuple(read(_Record(item)) for item in self.take(key, list))
@@ -186,8 +195,11 @@ def _document(record: _Record) -> Document:
             tokens=record.take_records("tokens", lambda item: _token(item, values)),
             values=values,
         ),
-        extra=record.extra,
+        extra=record.rest(),
     )
+    if not slots.VAULT_ID.fullmatch(document.vault_id):
+        raise ValueError
+    _refuse_duplicates(s.number for s in document.slots)
     tokens = document.contents.tokens
     _refuse_duplicates(t.key.folded() for t in tokens)
     _refuse_duplicates(e.name.casefold() for e in document.contents.environments)
@@ -195,9 +207,13 @@ def _document(record: _Record) -> Document:
 
 
 def _ancestor(item: object) -> Ancestor:
-    generation, file_hash = item  # type: ignore[misc]
+    if not isinstance(item, list) or len(item) != 2:
+        raise TypeError
+    generation, file_hash = item
     if type(generation) is not int or type(file_hash) is not str:
         raise TypeError
+    if not 0 <= generation < 2**53 or not _HASH.fullmatch(file_hash):
+        raise ValueError
     return Ancestor(generation, file_hash)
 
 
@@ -205,7 +221,7 @@ def _recipient(record: _Record) -> Recipient:
     public_key = record.take("key", str)
     keys.parse_recipient(public_key)
     return Recipient(
-        public_key, record.take("label", str), record.take_instant("created_at"), record.extra
+        public_key, record.take("label", str), record.take_instant("created_at"), record.rest()
     )
 
 
@@ -214,13 +230,13 @@ def _slot_label(record: _Record) -> SlotLabel:
         record.take_count("slot"),
         record.take("label", str),
         record.take_instant("created_at"),
-        record.extra,
+        record.rest(),
     )
 
 
 def _environment(record: _Record) -> Environment:
     name = check_name("environment", record.take("name", str))
-    return Environment(name, record.take("isolated", bool), record.extra)
+    return Environment(name, record.take("isolated", bool), record.rest())
 
 
 def _token_to_json(token: Token, values: Mapping[Address, Secret]) -> dict[str, object]:
@@ -275,7 +291,7 @@ def _token(record: _Record, values: dict[Address, Secret]) -> Token:
             VersionState(item.take("state", str)),
             item.take_instant("created_at"),
             tuple(found),
-            item.extra,
+            item.rest(),
         )
 
     token = Token(
@@ -285,7 +301,7 @@ def _token(record: _Record, values: dict[Address, Secret]) -> Token:
         fields=record.take_records("fields", _field),
         versions=record.take_records("versions", version),
         schedule=_schedule(_Record(record.take("schedule", dict))),
-        extra=record.extra,
+        extra=record.rest(),
     )
     _refuse_duplicates(v.number for v in token.versions)
     _refuse_duplicates(variable for f in token.fields for variable in f.variables)
@@ -294,21 +310,38 @@ def _token(record: _Record, values: dict[Address, Secret]) -> Token:
     return token
 
 
+def _instant(text: str) -> datetime:
+    moment = parse_instant(text)
+    if format_instant(moment) != text:  # strptime reads more spellings than one
+        raise ValueError
+    return moment
+
+
+def _check_depth(value: object, left: int) -> None:
+    if not left:
+        raise ValueError
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            _check_depth(item, left - 1)
+
+
 def _field(record: _Record) -> Field:
     variables = tuple(check_variable(v) for v in record.take_texts("variables"))
     if not variables:
         raise ValueError
-    return Field(record.take("name", str), variables, record.take("secret", bool), record.extra)
+    return Field(record.take("name", str), variables, record.take("secret", bool), record.rest())
 
 
 def _schedule(record: _Record) -> Schedule:
     expires_at = record.take_optional("expires_at", str)
     return Schedule(
         rotate_every=record.take_optional("rotate_every", str),
-        expires_at=None if expires_at is None else parse_instant(expires_at),
+        expires_at=None if expires_at is None else _instant(expires_at),
         remind_before=record.take_texts("remind_before"),
         grace=record.take_optional("grace", str),
-        extra=record.extra,
+        extra=record.rest(),
     )
 
 

@@ -52,7 +52,8 @@ def _decode(prefix: str, text: str, what: str) -> bytes:
         f"this is not {what}", hint="one character may be wrong: type or paste it again, whole"
     )
     text = text.strip()
-    if text not in (text.lower(), text.upper()):
+    # ASCII first: the Kelvin sign is upper case and becomes a plain k in lower case.
+    if not text.isascii() or text not in (text.lower(), text.upper()):
         raise wrong
     found, _, body = text.lower().rpartition("1")
     if found != prefix or len(body) < 6 or any(c not in _CHARSET for c in body):

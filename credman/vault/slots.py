@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from credman.core.errors import HeaderDamaged, Unavailable
+from credman.core.errors import HeaderDamaged, Unavailable, UsageError
 from credman.core.secret import Secret
 from credman.vault import age
 
@@ -26,7 +26,7 @@ VAULT_ID_BYTES = 16
 SALT_BYTES = 16
 _COMMITMENT_BYTES = 32
 _SEALED_BYTES = age.KEY_BYTES + 16
-_VAULT_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+VAULT_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _SLOT = re.compile(r"0|[1-9][0-9]{0,5}", re.ASCII)
 _PARAMETERS = re.compile(r"m=([1-9][0-9]{0,6}),t=([1-9][0-9]?),p=([1-9])", re.ASCII)
 
@@ -90,7 +90,7 @@ def _parse_slot(stanza: age.Stanza) -> Slot:
     if len(stanza.args) < 3:
         raise HeaderDamaged("a key slot has too few arguments")
     vault_id, number, salt_text, *more = stanza.args
-    if not _VAULT_ID.fullmatch(vault_id) or not _SLOT.fullmatch(number):
+    if not VAULT_ID.fullmatch(vault_id) or not _SLOT.fullmatch(number):
         raise HeaderDamaged("a key slot has a damaged vault id or number")
     salt = age.decode_base64(salt_text)
     if len(salt) != SALT_BYTES:
@@ -120,6 +120,7 @@ def wrap_passphrase(
 
     Raises:
         Unavailable: there is too little memory for the key derivation.
+        UsageError: the passphrase is not UTF-8.
     """
     chosen = parameters or DEFAULT_PARAMETERS
     salt = os.urandom(SALT_BYTES)
@@ -136,6 +137,7 @@ def unwrap_passphrase(slot: Slot, passphrase: Secret) -> bytes | None:
     Raises:
         HeaderDamaged: the passphrase is right and the slot was changed.
         Unavailable: there is too little memory for the key derivation.
+        UsageError: the passphrase is not UTF-8.
     """
     if slot.parameters is None:
         return None
@@ -155,8 +157,15 @@ def unwrap_passphrase(slot: Slot, passphrase: Secret) -> bytes | None:
 
 
 def normalize_passphrase(passphrase: Secret) -> bytes:
-    """Returns: the bytes that are derived from: NFC, so that ``é`` typed on two systems is one."""
-    text = passphrase.to_bytes().decode("utf-8")
+    """Returns: the bytes that are derived from: NFC, so that ``é`` typed on two systems is one.
+
+    Raises:
+        UsageError: it is not UTF-8, so nobody could type it again elsewhere.
+    """
+    try:
+        text = passphrase.to_bytes().decode("utf-8")
+    except UnicodeError:  # it would carry the passphrase along
+        raise UsageError("the passphrase is not UTF-8 text") from None
     return unicodedata.normalize("NFC", text).encode("utf-8")
 
 
@@ -164,9 +173,7 @@ def _associated_data(type_: str, args: tuple[str, ...]) -> bytes:
     return " ".join((type_, *args)).encode("ascii")
 
 
-def _derive(
-    passphrase: Secret, salt: bytes, parameters: Argon2Parameters
-) -> tuple[bytes, bytes]:
+def _derive(passphrase: Secret, salt: bytes, parameters: Argon2Parameters) -> tuple[bytes, bytes]:
     try:
         derived = Argon2id(
             salt=salt,

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from credman.cli.options import (
+    EnvironmentArgument,
+    Invocation,
+    OnlyOption,
+    Result,
+    command,
+    parse_only,
+)
+from credman.core.errors import UsageError
+from credman.output.process import prepare_execution
+
+
+@command()
+def execute(
+    invocation: Invocation, environment: EnvironmentArgument = None, only: OnlyOption = None
+) -> Result:
+    """Run a command with an environment's variables. The command comes after --.
+
+    Ends with the command's own code: 127 not found, 126 cannot be executed, 128+N by a signal; 125
+    when credman itself failed and the command was not run.
+
+    Example: credman exec prod -- python train.py
+    """
+    invocation.choose_environment(environment)
+    if not invocation.trailing:
+        raise UsageError(
+            "the command to run comes after --", hint="credman exec prod -- python train.py"
+        )
+    session = invocation.open_session()
+    plan = session.plan(parse_only(only))
+    values = session.reveal(plan)
+    invocation.report(session)
+    if not plan:
+        invocation.context.note(f"nothing is stored in environment {session.environment().name}")
+    return prepare_execution(invocation.trailing, invocation.context.environ, values)

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from credman.cli.create import create_store
+from credman.cli.options import Invocation, command
+from credman.core.errors import Refused
+
+
+@command(selecting=False)
+def init(
+    invocation: Invocation,
+    no_keyring: Annotated[
+        bool, typer.Option("--no-keyring", help="Open it with a passphrase only")
+    ] = False,
+    recovery_file: Annotated[
+        str | None,
+        typer.Option("--recovery-file", metavar="F", help="Write the recovery key to a new file"),
+    ] = None,
+) -> None:
+    """Make the store, and a recovery key for it.
+
+    The recovery key opens the vault when the passphrase is lost. It is shown once, on the terminal,
+    or written to a file. Nothing else is ever asked: `credman add` makes the store as well.
+
+    Example: credman init --recovery-file ~/usb/credman.key
+    """
+    store = invocation.open_store(invocation.config)
+    if store.exists():
+        where = store.describe().get("path", "")
+        raise Refused(f"there is a vault already{f': {where}' if where else ''}")
+    create_store(invocation, store, recovery_file=recovery_file)

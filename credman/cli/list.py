@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from credman.cli.options import Invocation, JsonOption, command
+from credman.cli.render import (
+    days_overdue,
+    render_age,
+    render_expiry,
+    render_json,
+    render_rotation,
+    render_table,
+    token_facts,
+)
+from credman.core.model import Token
+from credman.core.names import BASE_ENVIRONMENT
+from credman.session import Session
+
+
+@command()
+def list_tokens(
+    invocation: Invocation,
+    all: Annotated[  # noqa: A002 - the option's name
+        bool, typer.Option("--all", help="Those of every environment and profile")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """List the tokens of an environment: what `env` would give, and where each comes from.
+
+    Example: credman list -e prod
+    """
+    context, session = invocation.context, invocation.open_session()
+    environment, profile = session.environment().name, session.profile()
+    tokens = session.visible()
+    if all:
+        tokens = sorted(session.snapshot().tokens, key=lambda t: t.key.folded())
+    invocation.report(session)
+    if json:
+        chosen = {} if all else {"environment": environment, "profile": profile}
+        context.stdout.print(render_json({**chosen, "tokens": [token_facts(t) for t in tokens]}))
+        return
+    if not tokens:
+        context.note(f"nothing is stored in environment {environment}, profile {profile}")
+        return
+    now = datetime.now(UTC)
+    headers = ["NAME", "VARIABLE", "FROM", "AGE", "EXPIRES", "ROTATE", "STATE"]
+    if all:
+        headers.insert(3, "PROFILE")
+    context.stdout.print(render_table(context, headers, [_row(t, now, all) for t in tokens]))
+    if not all:
+        context.stdout.print(f"  {_summary(tokens, environment)} · profile {profile}")
+    for token in tokens:
+        overdue = days_overdue(token, now)
+        if overdue is not None and overdue > 0:
+            context.note(f"{token.key.name} is {overdue} days overdue for rotation")
+    _note_recovery(invocation, session)
+
+
+def _row(token: Token, now: datetime, with_profile: bool) -> list[str]:
+    return [
+        token.key.name,
+        # A line each on a terminal would tear a piped row apart, so: one line, blanks between.
+        " ".join(token.variables),
+        token.key.environment,
+        *([token.key.profile] if with_profile else []),
+        render_age(token.current.created_at, now),
+        render_expiry(token, now),
+        render_rotation(token, now),
+        "not checked",
+    ]
+
+
+def _summary(tokens: list[Token], environment: str) -> str:
+    own = sum(t.key.environment.casefold() == environment.casefold() for t in tokens)
+    inherited = len(tokens) - own
+    text = f"{own} from {environment}"
+    return f"{text}, {inherited} inherited from {BASE_ENVIRONMENT}" if inherited else text
+
+
+def _note_recovery(invocation: Invocation, session: Session) -> None:
+    if session.store.describe().get("recovery") == "no":
+        invocation.context.note(
+            "the vault has no recovery key: without its passphrase the tokens are lost"
+        )

@@ -1,0 +1,171 @@
+"""Options that many commands share, and how a command function becomes a parser.
+
+A command is a function ``(invocation, own parameters…)``. ``command`` adds the shared options to
+what typer sees of it, so that they are spelled once.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import typer
+
+from credman.cli.context import Context
+from credman.cli.unlock import PassphraseSource
+from credman.core.config import Config, load_config
+from credman.core.errors import UsageError
+from credman.output.process import Execution
+from credman.session import Selection, Session
+from credman.stores.base import Store, Surroundings, open_store
+
+Result = Execution | int | None
+"""What a command gives back: a process to become, an exit code, or None for 0."""
+
+EnvironmentOption = Annotated[
+    str | None,
+    typer.Option("-e", "--env", metavar="ENV", help="Environment; CREDMAN_ENV, else default"),
+]
+ProfileOption = Annotated[
+    str | None,
+    typer.Option(
+        "-p", "--profile", metavar="PROFILE", help="Profile; CREDMAN_PROFILE, else default"
+    ),
+]
+StoreOption = Annotated[
+    str | None,
+    typer.Option("--store", metavar="URL", help="Where tokens rest; CREDMAN_STORE, else file:"),
+]
+PassphraseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--passphrase-fd", metavar="N", help="Read the passphrase from this file descriptor"
+    ),
+]
+NoInputOption = Annotated[
+    bool, typer.Option("--no-input", help="Never ask; CREDMAN_NO_INPUT=1 says the same")
+]
+EnvironmentArgument = Annotated[
+    str | None, typer.Argument(metavar="[ENV]", help="Environment, as with -e", show_default=False)
+]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The token's name")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON")]
+YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask")]
+OnlyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--only", metavar="A,B", help="Only these tokens or variables", show_default=False
+    ),
+]
+
+_SELECTING = {"env": EnvironmentOption, "profile": ProfileOption}
+_OPENING = {"store": StoreOption, "passphrase_fd": PassphraseOption, "no_input": NoInputOption}
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One run of a command: its caller and the shared options."""
+
+    context: Context
+    env: str | None = None
+    profile: str | None = None
+    store: str | None = None
+    passphrase_fd: str | None = None
+    no_input: bool = False
+    trailing: tuple[str, ...] = ()
+    _source: PassphraseSource | None = field(default=None, repr=False)
+
+    @property
+    def config(self) -> Config:
+        return load_config(self.context.paths.config_file)
+
+    @property
+    def source(self) -> PassphraseSource:
+        if self._source is None:
+            descriptor = _parse_descriptor(self.passphrase_fd)
+            self._source = PassphraseSource(
+                self.context, descriptor=descriptor, no_input=self.no_input
+            )
+        return self._source
+
+    def choose_environment(self, positional: str | None) -> None:
+        """Raises: UsageError: it differs from what ``-e`` says."""
+        if positional is not None:
+            if self.env is not None and self.env.casefold() != positional.casefold():
+                raise UsageError("ENV and -e name different environments")
+            self.env = positional
+
+    def open_store(self, config: Config) -> Store:
+        context = self.context
+        url = self.store or context.environ.get("CREDMAN_STORE") or config.store
+        surroundings = Surroundings(context.paths, context.cwd, context.environ, self.source)
+        return open_store(url or f"file:{surroundings.paths.vault}", surroundings)
+
+    def open_session(self) -> Session:
+        config, environ = self.config, self.context.environ
+        selection = Selection(
+            self.env or environ.get("CREDMAN_ENV") or None,
+            self.profile or environ.get("CREDMAN_PROFILE") or None,
+        )
+        return Session(self.open_store(config), config, selection)
+
+    def report(self, session: Session) -> None:
+        """Says what the session has to warn of."""
+        for warning in session.warnings:
+            self.context.warn(warning)
+        session.warnings.clear()
+
+
+def command(
+    *, selecting: bool = True, opening: bool = True
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    """Args:
+    selecting: the command takes ``-e`` and ``-p``.
+    opening: it takes what opens a store.
+    """
+    shared = {**(_SELECTING if selecting else {}), **(_OPENING if opening else {})}
+
+    def decorate(function: Callable[..., Result]) -> Callable[..., Result]:
+        def run(ctx: typer.Context, **given: Any) -> Result:
+            invocation: Invocation = ctx.obj
+            for name in shared:
+                setattr(invocation, name, given.pop(name))
+            return function(invocation, **given)
+
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        defaults = {"no_input": False}
+        parameters = [
+            inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context),
+            *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own),
+            *(
+                inspect.Parameter(
+                    name,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    default=defaults.get(name),
+                    annotation=annotation,
+                )
+                for name, annotation in shared.items()
+            ),
+        ]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        run.__doc__ = function.__doc__
+        run.__name__ = function.__name__
+        return run
+
+    return decorate
+
+
+def parse_only(only: str | None) -> tuple[str, ...]:
+    """Returns: the names in ``A,B``."""
+    return tuple(name.strip() for name in (only or "").split(",") if name.strip())
+
+
+def _parse_descriptor(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 6):
+        raise UsageError("--passphrase-fd takes the number of a file descriptor")
+    return int(text)

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from credman.cli.options import Invocation, JsonOption, command
+from credman.cli.render import NOTHING, render_json, render_table
+from credman.providers.catalogue import Provider, load_catalogue
+
+
+@command(selecting=False, opening=False)
+def providers(
+    invocation: Invocation,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="One of them", show_default=False)
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """List the services whose tokens credman knows.
+
+    Example: credman providers hf
+    """
+    context, catalogue = invocation.context, load_catalogue()
+    chosen = [catalogue.get(name)] if name else list(catalogue.providers.values())
+    if json:
+        context.stdout.print(render_json({"providers": [_facts(p) for p in chosen]}))
+    elif name:
+        _print_one(invocation, chosen[0])
+    else:
+        rows = [
+            (p.name, ", ".join(p.aliases) or NOTHING, p.title, " ".join(f.name for f in p.fields))
+            for p in chosen
+        ]
+        headers = ("NAME", "ALSO", "SERVICE", "VARIABLES")
+        context.stdout.print(render_table(context, headers, rows))
+
+
+def _print_one(invocation: Invocation, provider: Provider) -> None:
+    out = invocation.context.stdout
+    rotation = f"every {provider.rotation_days} days" if provider.rotation_days else NOTHING
+    rows = [
+        ("names", ", ".join((provider.name, *provider.aliases))),
+        *(("variable", _describe(provider, i)) for i in range(len(provider.fields))),
+        ("create", provider.create_url),
+        ("revoke", provider.revoke_url),
+        ("read more", provider.docs_url),
+        ("expiry", provider.expiry),
+        (
+            "rotate",
+            f"{rotation} ({provider.rotation_basis})" if provider.rotation_days else NOTHING,
+        ),
+    ]
+    out.print(provider.title)
+    for label, text in rows:
+        out.print(f"  {label:<10} {text}")
+
+
+def _describe(provider: Provider, index: int) -> str:
+    field = provider.fields[index]
+    text = ", ".join(field.variables)
+    if not field.secret:
+        text += " (not secret)"
+    if field.optional:
+        text += " (optional)"
+    return f"{text}; also read from {', '.join(field.also)}" if field.also else text
+
+
+def _facts(provider: Provider) -> dict[str, object]:
+    return {
+        "name": provider.name,
+        "aliases": provider.aliases,
+        "title": provider.title,
+        "fields": [
+            {"variables": f.variables, "also": f.also, "secret": f.secret, "optional": f.optional}
+            for f in provider.fields
+        ],
+        "create_url": provider.create_url,
+        "revoke_url": provider.revoke_url,
+        "docs_url": provider.docs_url,
+        "expiry": provider.expiry,
+        "rotation_days": provider.rotation_days,
+    }

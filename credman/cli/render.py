@@ -1,0 +1,112 @@
+"""Tables, ages and JSON for people and scripts. Takes data, returns text; never a value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from credman.cli.context import Context
+from credman.core.intervals import format_instant, parse_interval
+from credman.core.model import Token
+
+NOTHING = "–"
+JSON_VERSION = 1
+_UNLIMITED = 10_000
+
+
+def render_json(payload: Mapping[str, object]) -> str:
+    """Returns: one object with the version of its form."""
+    return json.dumps({"version": JSON_VERSION, **payload}, indent=2, ensure_ascii=True)
+
+
+def render_table(context: Context, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Args: rows: cells without markup; those that hold untrusted text are escaped already.
+
+    Returns:
+        A table that fits the terminal; piped, every row on one line and without colour.
+    """
+    from io import StringIO
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    output = context.stdout
+    colour = output.is_terminal and not (
+        context.environ.get("NO_COLOR") or context.environ.get("TERM") == "dumb"
+    )
+    table = Table(box=None, show_edge=False, pad_edge=False, padding=(0, 3, 0, 0))
+    for header in headers:
+        table.add_column(Text(header, style="bold" if colour else ""), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell, style=_style(cell) if colour else "") for cell in row))
+    buffer = StringIO()
+    Console(
+        file=buffer,
+        width=output.width - 2 if output.is_terminal else _UNLIMITED,
+        color_system="standard" if colour else None,
+        force_terminal=colour,
+        legacy_windows=False,
+        highlight=False,
+        _environ={},
+    ).print(table)
+    return "\n".join(f"  {line.rstrip()}" for line in buffer.getvalue().splitlines())
+
+
+def render_age(since: datetime, now: datetime) -> str:
+    """Returns: ``12 d``; a clock that was set back gives ``today``, never a negative age."""
+    days = (now - since).days
+    return f"{days} d" if days > 0 else "today"
+
+
+def render_expiry(token: Token, now: datetime) -> str:
+    expires_at = token.schedule.expires_at
+    if expires_at is None:
+        return NOTHING
+    return "expired" if expires_at <= now else f"in {_days(expires_at - now)} d"
+
+
+def render_rotation(token: Token, now: datetime) -> str:
+    overdue = days_overdue(token, now)
+    if overdue is None:
+        return NOTHING
+    return "overdue" if overdue > 0 else f"in {-overdue} d"
+
+
+def days_overdue(token: Token, now: datetime) -> int | None:
+    """Returns: days since the rotation was due, negative before it; None without a schedule."""
+    if token.schedule.rotate_every is None:
+        return None
+    try:
+        due = token.current.created_at + parse_interval(token.schedule.rotate_every)
+    except OverflowError:
+        return None
+    return -_days(due - now) if due > now else max(1, (now - due).days)
+
+
+def token_facts(token: Token) -> dict[str, object]:
+    """Returns: what JSON says of a token; no value."""
+    schedule = token.schedule
+    return {
+        "name": token.key.name,
+        "environment": token.key.environment,
+        "profile": token.key.profile,
+        "provider": token.provider,
+        "variables": list(token.variables),
+        "version": token.current.number,
+        "created_at": format_instant(token.current.created_at),
+        "expires_at": schedule.expires_at and format_instant(schedule.expires_at),
+        "rotate_every": schedule.rotate_every,
+        "state": "not checked",
+    }
+
+
+def _days(span: timedelta) -> int:
+    return -(-span // timedelta(days=1))
+
+
+def _style(cell: str) -> str:
+    if cell in ("overdue", "expired"):
+        return "red"
+    return "dim" if cell in (NOTHING, "not checked") else ""

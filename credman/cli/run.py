@@ -1,0 +1,210 @@
+"""From an argument list to an exit code: finds the command, parses, runs, and reports once.
+
+Rule: this is the one place that prints errors. No traceback, no text of a foreign exception and no
+unexpected argument is ever repeated: any of them may hold a value.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from credman.cli import ALIASES, COMMANDS
+from credman.cli.context import Context
+from credman.core.errors import CredmanError, UsageError
+from credman.core.names import find_nearest
+
+if TYPE_CHECKING:
+    from credman.output.process import Execution
+
+PROGRAM = "credman"
+_EXEC_FAILED = 125
+_BROKEN_PIPE = 128 + 13
+_INTERRUPTED = 130
+
+
+def run(argv: Sequence[str], context: Context) -> Execution | int:
+    """Args:
+        argv: without the program's name.
+        context: the caller.
+
+    Returns:
+        An exit code, or a process for the caller to become.
+    """
+    name = ALIASES.get(argv[0], argv[0]) if argv else ""
+    try:
+        result = _dispatch(name, list(argv[1:]), context)
+        return 0 if result is None else result
+    except CredmanError as error:
+        _report(context, error)
+        code = error.exit_code
+    except BrokenPipeError:
+        code = _BROKEN_PIPE
+    except KeyboardInterrupt:
+        context.note("")
+        code = _INTERRUPTED
+    except MemoryError:
+        context.note(f"{PROGRAM}: error: there is not enough memory")
+        code = 1
+    except Exception as error:
+        context.note(f"{PROGRAM}: error: unexpected {type(error).__name__} in {_where(error)}")
+        context.note(f"{PROGRAM}: hint: this is a bug in credman: please report this line")
+        code = 1
+    if name == "env":
+        _fail_eval(context)
+    return _EXEC_FAILED if name == "exec" and code != _INTERRUPTED else code
+
+
+def render_help() -> str:
+    """Returns: what ``credman --help`` prints."""
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {name:<{width}}{entry.summary}" for name, entry in COMMANDS.items()]
+    return "\n".join(
+        (
+            f"Usage: {PROGRAM} COMMAND [OPTIONS]",
+            "",
+            "Named tokens per environment and profile, in one encrypted file.",
+            "",
+            "Commands:",
+            *lines,
+            "",
+            "Begin with:",
+            f"  {PROGRAM} add hf                 store a Hugging Face token",
+            f'  eval "$({PROGRAM} env)"          set its variable in this shell',
+            f"  {PROGRAM} exec -- python x.py    or only for one command",
+            "",
+            f"{PROGRAM} COMMAND --help tells more.",
+        )
+    )
+
+
+def _dispatch(name: str, arguments: list[str], context: Context) -> Execution | int | None:
+    if name in ("", "--help", "-h", "help"):
+        context.stdout.print(render_help())
+        return 0
+    if name in ("--version", "-V"):
+        from importlib.metadata import version
+
+        context.stdout.print(f"{PROGRAM} {version('credman-cli')}")
+        return 0
+    entry = COMMANDS.get(name)
+    if entry is None:
+        raise _unknown_command(name)
+    trailing: list[str] | None = None
+    if name == "exec" and "--" in arguments:
+        split = arguments.index("--")
+        arguments, trailing = arguments[:split], arguments[split + 1 :]
+    if context.stdout.is_closed and name in ("get", "env", "show", "list", "providers"):
+        raise CredmanError("standard output is closed")
+    parser = load_parser(name)
+    return _parse_and_run(parser, name, arguments, trailing, context)
+
+
+def load_parser(name: str) -> Any:
+    """Returns: the command's parser, a typer command. Imports that command only."""
+    import typer
+
+    module, _, function = COMMANDS[name].target.partition(":")
+    target = getattr(importlib.import_module(f"credman.cli.{module}"), function)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command(context_settings={"help_option_names": ["-h", "--help"]})(target)
+    return typer.main.get_command(app)
+
+
+def _parse_and_run(
+    parser: Any, name: str, arguments: list[str], trailing: list[str] | None, context: Context
+) -> Execution | int | None:
+    import typer
+
+    from credman.cli.options import Invocation
+
+    invocation = Invocation(context, trailing=tuple(trailing or ()))
+    program = f"{PROGRAM} {name}"
+    # typer has no public name for the errors of its parser; they are what BadParameter derives from.
+    parse_error = typer.BadParameter.__mro__[1]
+    try:
+        with parser.make_context(program, arguments, obj=invocation) as parsed:
+            result: Execution | int | None = parser.invoke(parsed)
+            return result
+    except typer.Exit as exit_:
+        return int(exit_.exit_code)
+    except typer.Abort:
+        return _INTERRUPTED
+    except Exception as error:
+        if isinstance(error, parse_error):
+            raise _explain_parse_error(error, name, program) from None
+        raise
+
+
+def _explain_parse_error(error: Any, name: str, program: str) -> UsageError:
+    hint = f"{program} --help"
+    option = getattr(error, "option_name", None)
+    parameter = getattr(error, "param", None)
+    kind = type(error).__name__
+    if kind == "MissingParameter" and parameter is not None:
+        return UsageError(f"{_label(parameter)} is missing", hint=hint)
+    if kind == "NoSuchOption" and option:
+        nearest = next(iter(getattr(error, "possibilities", None) or ()), None)
+        shown = option.partition("=")[0]
+        if not shown.startswith("--"):
+            shown = shown[:2]
+        return UsageError(
+            f"no such option: {shown}", hint=f"did you mean {nearest}?" if nearest else hint
+        )
+    if kind == "BadOptionUsage" and option:
+        return UsageError(f"{option} needs a value, or takes none", hint=hint)
+    if parameter is not None:
+        choices = getattr(parameter.type, "choices", None)
+        known = f"one of {', '.join(str(c) for c in choices)}" if choices else hint
+        return UsageError(f"{_label(parameter)} cannot be that", hint=known)
+    if name == "exec":
+        return UsageError(
+            "the command to run comes after --", hint="credman exec prod -- python train.py"
+        )
+    if name == "add":
+        hint = "a value is never given on the command line: it is asked for, or piped in"
+    return UsageError("there are more arguments than this command takes", hint=hint)
+
+
+def _label(parameter: Any) -> str:
+    if getattr(parameter, "opts", None) and str(parameter.opts[0]).startswith("-"):
+        return "/".join(parameter.opts)
+    return str(parameter.metavar or parameter.name).strip("[]").upper()
+
+
+def _unknown_command(name: str) -> UsageError:
+    if name.startswith("-"):
+        return UsageError("options stand after the command", hint="credman --help")
+    nearest = find_nearest(name, [*COMMANDS, *ALIASES])
+    hint = f"did you mean {nearest}?" if nearest else "credman --help lists them"
+    shown = name if name.isalpha() and len(name) <= 16 else "of that name"
+    return UsageError(f"there is no command {shown}", hint=hint)
+
+
+def _report(context: Context, error: CredmanError) -> None:
+    context.note(f"{PROGRAM}: error: {error.message}")
+    if error.hint:
+        context.note(f"{PROGRAM}: hint: {error.hint}")
+
+
+def _fail_eval(context: Context) -> None:
+    from credman.output.shells import FAILURE
+
+    if context.stdout.is_terminal or context.stdout.is_closed:
+        return
+    try:
+        context.stdout.write(FAILURE)
+    except (CredmanError, OSError):
+        return
+
+
+def _where(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "credman"
+    code = trace.tb_frame.f_code
+    return f"{os.path.basename(code.co_filename)}:{trace.tb_lineno}"

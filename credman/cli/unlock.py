@@ -1,0 +1,155 @@
+"""Where passphrases come from: a descriptor, the environment, a command, a person.
+
+Rule: with nobody to ask it fails at once, with the way out; it never waits and never echoes.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+
+from credman.cli.context import Context
+from credman.core.errors import Locked, Refused, UsageError, WrongPassphrase
+from credman.core.secret import Secret
+
+TRIES = 3
+MIN_CHARACTERS = 8
+MAX_BYTES = 4096
+_COMMAND_SECONDS = 60
+
+
+class PassphraseSource:
+    """Asks the caller's surroundings. Args: descriptor: of ``--passphrase-fd``; no_input: nobody
+    may be asked."""
+
+    def __init__(self, context: Context, *, descriptor: int | None, no_input: bool) -> None:
+        self._context = context
+        self._descriptor = descriptor
+        self._no_input = no_input or context.is_unattended
+        self._given: tuple[str, Secret] | None = None
+
+    def passphrases(self) -> Iterator[Secret]:
+        """What to try on an existing vault. Raises: Locked, WrongPassphrase"""
+        given = self._find_given()
+        if given is not None:
+            where, passphrase = given
+            yield passphrase
+            raise WrongPassphrase(f"the passphrase from {where} does not open the vault")
+        self._check_attended("the vault is locked")
+        for tries in range(TRIES):
+            if tries:
+                self._context.note("wrong passphrase, try again")
+            yield check_passphrase(self._context.terminal.read_hidden("passphrase: "))
+        raise WrongPassphrase(
+            "wrong passphrase", hint="the recovery key, typed instead, opens the vault as well"
+        )
+
+    def new_passphrase(self) -> Secret:
+        """A passphrase for a new vault. Raises: Locked, Refused, UsageError"""
+        given = self._find_given()
+        if given is not None:
+            return check_strength(given[1])
+        self._check_attended("a new vault needs a passphrase")
+        self._context.note("a passphrase will open the vault")
+        terminal = self._context.terminal
+        for _ in range(TRIES):
+            try:
+                passphrase = check_strength(terminal.read_hidden("new passphrase: "))
+            except UsageError as error:
+                self._context.note(error.message)
+                continue
+            again = terminal.read_hidden("again: ")
+            if _normal(passphrase) == _normal(again):
+                return passphrase
+            self._context.note("the two differ, try again")
+        raise Refused("no passphrase was chosen", hint="nothing was changed")
+
+    def is_attended(self) -> bool:
+        """Whether somebody is there to answer, or to read a recovery key."""
+        return not self._no_input and self._context.terminal.is_available()
+
+    def _check_attended(self, what: str) -> None:
+        if self.is_attended():
+            return
+        why = "input is switched off" if self._no_input else "there is no terminal to ask on"
+        raise Locked(
+            f"{what}, and {why}",
+            hint="set CREDMAN_PASSPHRASE or CREDMAN_PASSPHRASE_COMMAND, or use --passphrase-fd",
+        )
+
+    def _find_given(self) -> tuple[str, Secret] | None:
+        if self._given is None:
+            self._given = self._read_given()
+        return self._given
+
+    def _read_given(self) -> tuple[str, Secret] | None:
+        environ = self._context.environ
+        if self._descriptor is not None:
+            data = self._context.read_descriptor(self._descriptor)
+            return "--passphrase-fd", _from_bytes(data)
+        if environ.get("CREDMAN_PASSPHRASE"):
+            return "CREDMAN_PASSPHRASE", check_passphrase(Secret(environ["CREDMAN_PASSPHRASE"]))
+        if environ.get("CREDMAN_PASSPHRASE_COMMAND"):
+            return "CREDMAN_PASSPHRASE_COMMAND", _from_bytes(self._run_command())
+        return None
+
+    def _run_command(self) -> bytes:
+        import subprocess
+
+        environ = self._context.environ
+        try:
+            done = subprocess.run(
+                ["/bin/sh", "-c", environ["CREDMAN_PASSPHRASE_COMMAND"]],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                timeout=_COMMAND_SECONDS,
+                cwd=self._context.cwd,
+                env=dict(environ),
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise Locked(
+                f"CREDMAN_PASSPHRASE_COMMAND did not end within {_COMMAND_SECONDS} s"
+            ) from None
+        except OSError as error:
+            raise Locked(f"cannot run CREDMAN_PASSPHRASE_COMMAND: {error.strerror}") from None
+        if done.returncode:
+            raise Locked(f"CREDMAN_PASSPHRASE_COMMAND failed with status {done.returncode}")
+        return done.stdout
+
+
+def strip_line_end(data: bytes) -> bytes:
+    """Returns: the data less one trailing line end, LF or CR LF."""
+    if data.endswith(b"\n"):
+        data = data[:-1]
+        if data.endswith(b"\r"):
+            data = data[:-1]
+    return data
+
+
+def check_passphrase(passphrase: Secret) -> Secret:
+    """Raises: UsageError: it is empty, too long, or not UTF-8."""
+    try:
+        size = len(passphrase.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise UsageError("the passphrase is not UTF-8 text") from None
+    if not size:
+        raise UsageError("the passphrase is empty")
+    if size > MAX_BYTES:
+        raise UsageError(f"the passphrase is longer than {MAX_BYTES} bytes")
+    return passphrase
+
+
+def check_strength(passphrase: Secret) -> Secret:
+    """Raises: UsageError: too short to be a new passphrase."""
+    if len(_normal(check_passphrase(passphrase))) < MIN_CHARACTERS:
+        raise UsageError(f"a passphrase has at least {MIN_CHARACTERS} characters")
+    return passphrase
+
+
+def _from_bytes(data: bytes) -> Secret:
+    return check_passphrase(Secret.from_bytes(strip_line_end(data)))
+
+
+def _normal(passphrase: Secret) -> str:
+    return unicodedata.normalize("NFC", passphrase)

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import os
+
+from credman.cli.options import Invocation, JsonOption, command
+from credman.cli.render import render_json
+from credman.core.config import Config, parse_config
+from credman.core.names import DEFAULT_PROFILE, check_name
+from credman.core.paths import make_private_directory
+from credman.session import Selection, Session
+from credman.stores import disk
+
+
+@command()
+def use(invocation: Invocation, json: JsonOption = False) -> None:
+    """Choose the environment and profile used by default; without options, show them.
+
+    Example: credman use --env prod --profile work
+    """
+    context, config = invocation.context, invocation.config
+    if invocation.env or invocation.profile:
+        _check_known(invocation, config)
+        _save(context.paths.config_file, invocation.env, invocation.profile)
+        config = invocation.config
+    chosen = {
+        "environment": config.environment or "default",
+        "profile": config.profile or DEFAULT_PROFILE,
+    }
+    if json:
+        context.stdout.print(render_json(chosen))
+        return
+    context.stdout.print(f"environment {chosen['environment']}, profile {chosen['profile']}")
+    for variable, what in (("CREDMAN_ENV", "environment"), ("CREDMAN_PROFILE", "profile")):
+        if context.environ.get(variable):
+            context.warn(f"{variable} is set in this shell, and counts more than this {what}")
+
+
+def _check_known(invocation: Invocation, config: Config) -> None:
+    """A typo in a default would give the base environment from then on, so the names must exist.
+
+    The store is opened only for a name that neither credman nor the configuration knows.
+    """
+    if invocation.env:
+        check_name("environment", invocation.env)
+    if invocation.profile:
+        check_name("profile", invocation.profile)
+    selection = Selection(invocation.env, invocation.profile)
+    session = Session(invocation.open_store(config), config, selection)
+    if not session.is_named_without_store():
+        session.environment()
+        session.profile()
+        invocation.report(session)
+
+
+def _save(path: str, environment: str | None, profile: str | None) -> None:
+    import tomlkit
+
+    make_private_directory(os.path.dirname(path))
+    with disk.locked(f"{path}.lock"):
+        data = disk.read_own_file(path, limit=1024 * 1024) or b""
+        document = tomlkit.parse(data.decode("utf-8"))
+        for key, value in (("environment", environment), ("profile", profile)):
+            if value is not None:
+                document[key] = value
+
+        def check(written: bytes) -> None:
+            parse_config(written.decode("utf-8"), source=path)
+
+        disk.replace_file(path, tomlkit.dumps(document).encode("utf-8"), check=check)

@@ -1,0 +1,198 @@
+"""The values of a new token: which parts it has, and reading them from a person or a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from credman.cli.options import Invocation
+from credman.cli.unlock import strip_line_end
+from credman.core.errors import Locked, Refused, UsageError
+from credman.core.model import MAX_VALUE_BYTES, Field
+from credman.core.names import check_variable, variable_from_name
+from credman.core.secret import Secret
+from credman.providers.catalogue import Catalogue, Provider, ProviderField
+from credman.session import check_value
+
+
+def plan_fields(
+    name: str, provider: Provider | None, variables: Sequence[str], parts: Sequence[str]
+) -> tuple[Field, ...]:
+    """Which fields a new token has.
+
+    Args:
+        variables: of ``--var``: one value under all of these names.
+        parts: of ``--field``: a value each.
+
+    Raises:
+        UsageError, DeniedVariable
+    """
+    for variable in (*variables, *parts):
+        check_variable(variable)
+    if len({v.casefold() for v in (*variables, *parts)}) < len(variables) + len(parts):
+        raise UsageError("a variable is named twice")
+    if parts:
+        secret = {f.name: f.secret for f in provider.fields} if provider else {}
+        return tuple(Field(part, (part,), secret.get(part, True)) for part in parts)
+    if variables:
+        if provider is not None and len(provider.fields) > 1:
+            names = ", ".join(f.name for f in provider.fields)
+            raise UsageError(
+                f"a token of {provider.title} has several parts, so --var cannot name it",
+                hint=f"--field VAR for each part; by default {names}",
+            )
+        return (Field(variables[0], tuple(variables)),)
+    if provider is not None:
+        return tuple(Field(f.name, f.variables, f.secret) for f in provider.fields)
+    variable = check_variable(variable_from_name(name))
+    return (Field(variable, (variable,)),)
+
+
+def refuse_value_as_name(catalogue: Catalogue, name: str) -> None:
+    """Raises: UsageError: the name is a token's value, which is not repeated."""
+    if catalogue.identify(name) is not None:
+        raise UsageError(
+            "that looks like a token itself, not like a name for one",
+            hint="it is in your shell's history now, so it should be replaced; "
+            "credman add NAME asks for the value",
+        )
+
+
+def parse_assignments(data: bytes, expected: Sequence[str]) -> dict[str, Secret]:
+    """Reads ``VAR=value`` lines, a line each, of standard input.
+
+    Args:
+        data: lines end with LF or CR LF; blank lines are skipped; a value is taken as it stands.
+        expected: the variables that may occur.
+
+    Raises:
+        UsageError: a line is none, a variable is unknown or occurs twice. No line is repeated.
+    """
+    found: dict[str, Secret] = {}
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        line = line.removesuffix(b"\r")
+        if not line.strip():
+            continue
+        variable, separator, value = line.partition(b"=")
+        name = variable.decode("ascii", "replace").strip()
+        if not separator or name not in expected:
+            raise UsageError(
+                f"line {number} of standard input is not VAR=value with a known VAR",
+                hint=f"known: {', '.join(expected)}",
+            )
+        if name in found:
+            raise UsageError(f"line {number} of standard input gives {name} a second time")
+        found[name] = Secret.from_bytes(value)
+    return found
+
+
+class TokenSource:
+    """Reads the values of a token's fields.
+
+    Args:
+        provider: whose shapes they should have; None: any.
+        check: whether to look at shapes at all.
+    """
+
+    def __init__(
+        self,
+        invocation: Invocation,
+        catalogue: Catalogue,
+        provider: Provider | None,
+        *,
+        check: bool,
+    ) -> None:
+        self._context = invocation.context
+        self._is_attended = invocation.source.is_attended()
+        self._catalogue = catalogue
+        self._provider = provider
+        self._check = check
+
+    def read(self, fields: Sequence[Field]) -> dict[str, Secret]:
+        """Returns: the values by field name; optional parts that were left out are missing.
+
+        Raises:
+            UsageError: a value is missing, empty or malformed.
+            Locked: nobody can be asked.
+            Refused: the person did not want a value of an unlikely shape.
+        """
+        if self._context.stdin.is_terminal:
+            return self._ask(fields)
+        return self._read_piped(fields)
+
+    def _read_piped(self, fields: Sequence[Field]) -> dict[str, Secret]:
+        limit = (MAX_VALUE_BYTES + 4096) * len(fields)
+        data = self._context.stdin.read(limit)
+        if len(data) > limit:
+            raise UsageError(f"the value is larger than {MAX_VALUE_BYTES >> 10} KiB")
+        if not data:
+            raise UsageError(
+                "there is nothing on standard input",
+                hint="pipe the value in, or run credman on a terminal, where it asks",
+            )
+        if len(fields) == 1:
+            found = {fields[0].name: Secret.from_bytes(strip_line_end(data))}
+        else:
+            found = parse_assignments(data, [f.name for f in fields])
+            missing = [f.name for f in fields if f.name not in found and not self._is_optional(f)]
+            if missing:
+                raise UsageError(
+                    f"standard input lacks {', '.join(missing)}",
+                    hint=f"a line each: {fields[0].name}=…",
+                )
+        for field in fields:
+            if field.name in found:
+                check_value(field.name, found[field.name])
+                self._doubt(field, found[field.name])
+        return found
+
+    def _ask(self, fields: Sequence[Field]) -> dict[str, Secret]:
+        if not self._is_attended:
+            raise Locked(
+                "the value would have to be asked for, and nobody is here to answer",
+                hint="pipe it in: credman add NAME < FILE",
+            )
+        found: dict[str, Secret] = {}
+        for field in fields:
+            value = self._ask_for(field, alone=len(fields) == 1)
+            if not value and self._is_optional(field):
+                continue
+            check_value(field.name, value)
+            self._doubt(field, value)
+            found[field.name] = value
+        return found
+
+    def _ask_for(self, field: Field, *, alone: bool) -> Secret:
+        terminal = self._context.terminal
+        known = self._provider_field(field)
+        what = known.prompt if known else ("token" if alone else field.name)
+        optional = ", Enter for none" if self._is_optional(field) else ""
+        if field.secret:
+            # A token holds no blanks at its ends; a pasted one often does.
+            return Secret(terminal.read_hidden(f"{what} (hidden{optional}): ").strip())
+        return Secret(
+            terminal.read_line(f"{what}{optional and ' (' + optional[2:] + ')'}: ").strip()
+        )
+
+    def _doubt(self, field: Field, value: Secret) -> None:
+        known = self._provider_field(field)
+        if self._provider is None or known is None or not self._check:
+            return
+        doubt = self._catalogue.doubt(self._provider, known.name, value)
+        if doubt is None:
+            return
+        if not self._context.stdin.is_terminal or not self._is_attended:
+            self._context.warn(f"{doubt}; stored as it is")
+        elif not self._context.terminal.confirm(f"{doubt}; store it anyway?"):
+            raise Refused("nothing was stored")
+
+    def _is_optional(self, field: Field) -> bool:
+        known = self._provider_field(field)
+        return known is not None and known.optional
+
+    def _provider_field(self, field: Field) -> ProviderField | None:
+        if self._provider is None:
+            return None
+        own = self._provider.fields
+        if len(own) == 1:
+            return own[0]
+        return next((f for f in own if f.name == field.name), None)

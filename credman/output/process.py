@@ -1,0 +1,89 @@
+"""Running a command with variables set: which program, with what environment.
+
+Bytes go from the store to ``execve`` as they are, through no text format. The process is replaced,
+so signals, exit codes and the terminal are the command's own.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from credman.core.errors import UsageError
+from credman.core.secret import Secret
+
+CANNOT_EXECUTE = 126
+NOT_FOUND = 127
+FAILED_BEFORE = 125
+MAX_STRING_BYTES = 131_072
+"""Linux: MAX_ARG_STRLEN, for one ``NAME=value`` and its NUL."""
+PRIVATE_VARIABLES = ("CREDMAN_PASSPHRASE", "CREDMAN_PASSPHRASE_COMMAND")
+"""What opens the vault is never handed on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A command that is ready to replace this process."""
+
+    argv: tuple[str, ...]
+    environ: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionFailed:
+    """Args: exit_code: as a shell would give it; message: without a value."""
+
+    exit_code: int
+    message: str
+
+
+def prepare_execution(
+    argv: Sequence[str], environ: Mapping[str, str], variables: Mapping[str, Secret]
+) -> Execution:
+    """Args:
+        argv: the command and its arguments.
+        environ: the caller's environment; what opens the vault is taken out of it.
+        variables: set over it.
+
+    Raises:
+        UsageError: a value is too long for the system.
+    """
+    for name, value in variables.items():
+        if len(name) + len(value.to_bytes()) + 2 > MAX_STRING_BYTES:
+            raise UsageError(
+                f"the value of {name} is too long for an environment variable",
+                hint=f"the system takes {MAX_STRING_BYTES - 2} bytes, the name included",
+            )
+    kept = {k: v for k, v in environ.items() if k not in PRIVATE_VARIABLES}
+    # As in os.environ: bytes that are not text of the locale travel as surrogates.
+    added = {name: os.fsdecode(value.to_bytes()) for name, value in variables.items()}
+    return Execution(tuple(argv), {**kept, **added})
+
+
+def replace_process(execution: Execution) -> ExecutionFailed | NoReturn:
+    """Becomes the command. Looks it up as ``execvp`` does: along the ``PATH`` of its environment,
+    unless its name holds a slash; an empty entry of PATH is the current directory, as in a shell.
+
+    Returns:
+        Only if it could not be run.
+    """
+    import signal
+
+    # Python ignores these two, and an ignored signal stays ignored in the command.
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(ignored, signal.SIG_DFL)
+    name = execution.argv[0]
+    try:
+        os.execvpe(name, list(execution.argv), dict(execution.environ))
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return ExecutionFailed(NOT_FOUND, f"command not found: {name}")
+        if error.errno == errno.E2BIG:
+            return ExecutionFailed(CANNOT_EXECUTE, "the environment is too large for the system")
+        reason = (error.strerror or "failed").lower()
+        return ExecutionFailed(CANNOT_EXECUTE, f"cannot execute {name}: {reason}")
+    except ValueError:  # an empty name, or a NUL in an argument
+        return ExecutionFailed(NOT_FOUND, "command not found: its name is empty or holds NUL")

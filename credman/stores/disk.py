@@ -1,0 +1,228 @@
+"""Reading and replacing one file so that a crash leaves the old one or the new one, never other.
+
+Rules: a path is resolved once and only regular files of our own are touched; the lock is a file of
+its own that is never renamed (a lock on the file that gets replaced protects nobody); what was
+written is read back before it counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from credman.core.errors import LockTimeout, NotAVault, Unavailable
+
+LOCK_WAIT_SECONDS = 10.0
+_LOCK_POLL_SECONDS = 0.02
+_STALE_SECONDS = 3600.0
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK | os.O_NOFOLLOW
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+def read_own_file(path: str, *, limit: int) -> bytes | None:
+    """Args:
+        path: resolved already; a symbolic link is refused.
+        limit: in bytes; a larger file is refused before anything is read.
+
+    Returns:
+        The bytes, or None if nothing is there.
+
+    Raises:
+        NotAVault: a directory, a device, a pipe, or larger than the limit.
+        Unavailable: it cannot be read, or belongs to another user.
+    """
+    try:
+        descriptor = os.open(path, _READ)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise NotAVault(f"{path} is not a regular file") from None
+        raise _cannot("read", path, error) from None
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise NotAVault(f"{path} is not a regular file")
+        _check_owner(path, status)
+        if status.st_size > limit:
+            raise NotAVault(f"{path} is larger than any vault ({limit >> 20} MiB)")
+        chunks: list[bytes] = []
+        try:
+            while chunk := file.read(limit + 1):
+                chunks.append(chunk)
+        except OSError as error:
+            raise _cannot("read", path, error) from None
+    return b"".join(chunks)
+
+
+@contextmanager
+def locked(path: str, *, wait: float = LOCK_WAIT_SECONDS) -> Iterator[None]:
+    """Holds an exclusive lock on the lock file ``path``, which is made if need be and stays.
+
+    The kernel drops the lock with its holder, so there is no stale one.
+
+    Args:
+        wait: seconds until giving up.
+
+    Raises:
+        LockTimeout: somebody else holds it for longer.
+        Unavailable: it cannot be made, or the file system has no locks.
+    """
+    import fcntl
+
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except OSError as error:
+        raise _cannot("lock", path, error) from None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise Unavailable(f"{path} is not a regular file")
+        _check_owner(path, status)
+        deadline = time.monotonic() + wait
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise _held_by_other(descriptor) from None
+                time.sleep(_LOCK_POLL_SECONDS)
+            except OSError as error:
+                raise _cannot("lock", path, error) from None
+        _note_holder(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def replace_file(
+    path: str,
+    data: bytes,
+    *,
+    check: Callable[[bytes], None],
+    backup: str | None = None,
+) -> str | None:
+    """Writes ``data`` beside ``path``, reads it back, and renames it over ``path``.
+
+    To be called under the lock of the file.
+
+    Args:
+        check: gets what was read back; raises if it is not what was meant.
+        backup: where the file that is replaced is kept.
+
+    Returns:
+        None, or a warning: the new file stands, but the disk did not confirm it.
+
+    Raises:
+        Unavailable: the disk is full, read-only, broken; the old file stands as it was.
+    """
+    directory, name = os.path.split(path)
+    _sweep(directory, name)
+    temporary = os.path.join(directory, f".{name}.{secrets.token_hex(8)}.tmp")
+    try:
+        try:
+            _write_new(temporary, data)
+            written = read_own_file(temporary, limit=len(data))
+            if written != data:
+                raise Unavailable(f"cannot write {path}: what was read back differs")
+            check(written)
+            if backup is not None:
+                _keep(path, backup)
+            os.rename(temporary, path)
+        except OSError as error:
+            raise _cannot("write", path, error) from None
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    try:
+        _sync_directory(directory)
+    except OSError as error:
+        return f"saved, but the disk did not confirm it: {error.strerror}"
+    return None
+
+
+def _write_new(path: str, data: bytes) -> None:
+    descriptor = os.open(path, _CREATE, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)  # whatever the umask is
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _keep(path: str, backup: str) -> None:
+    directory, name = os.path.split(path)
+    temporary = os.path.join(directory, f".{name}.{secrets.token_hex(8)}.tmp")
+    try:
+        try:
+            os.link(path, temporary, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            data = read_own_file(path, limit=os.lstat(path).st_size)
+            _write_new(temporary, data or b"")
+        os.rename(temporary, backup)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _sweep(directory: str, name: str) -> None:
+    # Left over by a process that was killed. Only under the lock, and only old ones.
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(directory):
+            if entry.name.startswith(f".{name}.") and entry.name.endswith(".tmp"):
+                with contextlib.suppress(OSError):
+                    if time.time() - entry.stat(follow_symlinks=False).st_mtime > _STALE_SECONDS:
+                        os.unlink(entry.path)
+
+
+def _sync_directory(directory: str) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check_owner(path: str, status: os.stat_result) -> None:
+    if status.st_uid != os.geteuid():
+        raise Unavailable(
+            f"{path} belongs to another user",
+            hint="run credman as its owner; with sudo, CREDMAN_HOME names another place",
+        )
+
+
+def _note_holder(descriptor: int) -> None:
+    with contextlib.suppress(OSError):  # only for the message of whoever waits in vain
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode("ascii"), 0)
+
+
+def _held_by_other(descriptor: int) -> LockTimeout:
+    holder = os.pread(descriptor, 20, 0)
+    who = f"process {holder.decode('ascii')}" if holder.isdigit() else "another process"
+    return LockTimeout(
+        f"the vault is locked by {who}, which did not finish within {LOCK_WAIT_SECONDS:.0f} s",
+        hint="nothing was changed; try again, or see what that process is doing",
+    )
+
+
+def _cannot(verb: str, path: str, error: OSError) -> Unavailable:
+    if error.errno == errno.ELOOP:
+        return Unavailable(f"cannot {verb} {path}: it is a symbolic link")
+    return Unavailable(f"cannot {verb} {path}: {(error.strerror or 'failed').lower()}")

@@ -1,0 +1,66 @@
+"""Last seen: which state of a vault this machine wrote last, so that an older copy is noticed.
+
+A small file a vault in the state directory, mode 0600, no secret in it. Without one the vault is
+trusted as it is found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+
+from credman.core.errors import Unavailable
+from credman.core.paths import make_private_directory
+from credman.stores import disk
+
+_LIMIT = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LastSeen:
+    vault_id: str
+    generation: int
+    file_hash: str
+
+
+def state_path(state_directory: str, vault_path: str) -> str:
+    """Returns: where the state of the vault at ``vault_path`` (resolved) is kept."""
+    digest = hashlib.sha256(os.fsencode(vault_path)).hexdigest()[:32]
+    return os.path.join(state_directory, "seen", f"{digest}.json")
+
+
+def load_last_seen(path: str) -> LastSeen | None:
+    """Raises: Unavailable: the state file is damaged; it is never taken for absent."""
+    data = disk.read_own_file(path, limit=_LIMIT)
+    if data is None:
+        return None
+    try:
+        record = json.loads(data)
+        vault_id, generation, file_hash = (
+            record["vault"],
+            record["generation"],
+            record["sha256"],
+        )
+        if (type(vault_id), type(generation), type(file_hash)) != (str, int, str):
+            raise TypeError
+        return LastSeen(vault_id, generation, file_hash)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise Unavailable(
+            f"the record of what was last seen is damaged: {path}",
+            hint="look whether the vault is the one you expect, then remove that file",
+        ) from None
+
+
+def save_last_seen(path: str, seen: LastSeen, *, vault_path: str) -> str | None:
+    """To be called under the vault's lock. Returns: None, or a warning."""
+    make_private_directory(os.path.dirname(path))
+    record = {
+        "version": 1,
+        "path": os.fsencode(vault_path).decode("utf-8", "backslashreplace"),
+        "vault": seen.vault_id,
+        "generation": seen.generation,
+        "sha256": seen.file_hash,
+    }
+    return disk.replace_file(path, json.dumps(record).encode("ascii"), check=lambda _: None)
