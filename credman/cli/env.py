@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -17,7 +17,7 @@ from credman.core.errors import Refused
 from credman.output.shells import Shell, render_set, render_unset
 
 
-class ShellChoice(str, Enum):
+class ShellChoice(StrEnum):
     AUTO = "auto"
     POSIX = "posix"
     BASH = "bash"
@@ -64,4 +64,4 @@ def env(
     context.stdout.write(text)
 
 
-_SYNTAX = {choice: Shell.POSIX for choice in ShellChoice} | {ShellChoice.FISH: Shell.FISH}
+_SYNTAX = dict.fromkeys(ShellChoice, Shell.POSIX) | {ShellChoice.FISH: Shell.FISH}

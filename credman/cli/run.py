@@ -48,7 +48,7 @@ def run(argv: Sequence[str], context: Context) -> Execution | int:
     except MemoryError:
         context.note(f"{PROGRAM}: error: there is not enough memory")
         code = 1
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback
         context.note(f"{PROGRAM}: error: unexpected {type(error).__name__} in {_where(error)}")
         context.note(f"{PROGRAM}: hint: this is a bug in credman: please report this line")
         code = 1
@@ -122,7 +122,7 @@ def _parse_and_run(
 
     invocation = Invocation(context, trailing=tuple(trailing or ()))
     program = f"{PROGRAM} {name}"
-    # typer has no public name for the errors of its parser; they are what BadParameter derives from.
+    # typer has no public name for its parser's errors; they are what BadParameter derives from.
     parse_error = typer.BadParameter.__mro__[1]
     try:
         with parser.make_context(program, arguments, obj=invocation) as parsed:

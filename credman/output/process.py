@@ -10,7 +10,6 @@ import errno
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
 
 from credman.core.errors import UsageError
 from credman.core.secret import Secret
@@ -63,7 +62,7 @@ def prepare_execution(
     return Execution(tuple(argv), {**kept, **added})
 
 
-def replace_process(execution: Execution) -> ExecutionFailed | NoReturn:
+def replace_process(execution: Execution) -> ExecutionFailed:
     """Becomes the command. Looks it up as ``execvp`` does: along the ``PATH`` of its environment,
     unless its name holds a slash; an empty entry of PATH is the current directory, as in a shell.
 
@@ -77,7 +76,7 @@ def replace_process(execution: Execution) -> ExecutionFailed | NoReturn:
         signal.signal(ignored, signal.SIG_DFL)
     name = execution.argv[0]
     try:
-        os.execvpe(name, list(execution.argv), dict(execution.environ))
+        os.execvpe(name, list(execution.argv), dict(execution.environ))  # noqa: S606 - no shell
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             return ExecutionFailed(NOT_FOUND, f"command not found: {name}")

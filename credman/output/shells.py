@@ -1,9 +1,9 @@
 r"""Text for ``eval``: sets or unsets variables in the shell that runs it.
 
-The one hard case: people type ``eval $(credman env prod)`` *without* quotes. Their shell then splits
-the text at blanks and expands globs in it before ``eval`` sees it: a value ``a * b`` in ordinary
-single quotes is mangled, and a file with a crafted name in the current directory is run. So the
-text holds no blank and no glob character inside a value, for any value:
+The one hard case: people type ``eval $(credman env prod)`` *without* quotes. Their shell then
+splits the text at blanks and expands globs in it before ``eval`` sees it: a value ``a * b`` in
+ordinary single quotes is mangled, and a file with a crafted name in the current directory is run.
+So the text holds no blank and no glob character inside a value, for any value:
 
 - a value made only of ``[A-Za-z0-9_.=@%+-]`` stands in single quotes;
 - any other is written in octal escapes, as ``$'a\040b'`` where the shell knows that form. The text

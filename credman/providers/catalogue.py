@@ -247,10 +247,12 @@ class _Table:
         return UsageError(f"{self._source}: {self._where}{key} {what}")
 
     def text(self, key: str, *, default: str | None = None) -> str:
-        return self._take(key, str, default)
+        text: str = self._take(key, str, default)
+        return text
 
     def flag(self, key: str, *, default: bool) -> bool:
-        return self._take(key, bool, default)
+        flag: bool = self._take(key, bool, default)
+        return flag
 
     def number(self, key: str) -> int | None:
         return self._take(key, int, None) if key in self._left else None

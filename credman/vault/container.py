@@ -125,7 +125,7 @@ class SealedVault:
             raise PayloadDamaged("the vault is damaged: its document names no identity")
         try:
             return keys.parse_identity(text.decode("ascii"))
-        except Exception:
+        except UsageError:
             raise PayloadDamaged("the vault is damaged: its identity is malformed") from None
 
     def _verified(self, payload: bytes, identity: bytes) -> Document:
