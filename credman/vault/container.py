@@ -21,6 +21,7 @@ from credman.core.errors import (
     NotAVault,
     PayloadDamaged,
     Refused,
+    UsageError,
     VaultNewer,
 )
 from credman.core.secret import Secret

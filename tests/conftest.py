@@ -1,0 +1,30 @@
+"""Every test runs in an empty home of its own, with an empty environment and a cheap KDF."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from credman.vault import slots
+
+KEPT = ("PATH", "LANG", "TZ", "CREDMAN_TEST_REQUIRE", "COVERAGE_PROCESS_START")
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in list(os.environ):
+        if variable not in KEPT:
+            monkeypatch.delenv(variable)
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("CREDMAN_HOME", str(tmp_path / "credman"))
+
+
+@pytest.fixture(autouse=True)
+def _cheap_kdf(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The weakest parameters that a reader accepts; the real ones are tried in tests/vault.
+    weak = slots.Argon2Parameters(memory=19 * 1024, passes=2, lanes=1)
+    monkeypatch.setattr(slots, "DEFAULT_PARAMETERS", weak)
