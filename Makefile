@@ -11,6 +11,7 @@ demo: .venv/installed
 test: .venv/developed
 	@sh scripts/install-system-packages.sh
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@sh scripts/smoke-newest-python.sh
 
 lint: .venv/developed
 	$(BIN)/ruff format --check .
@@ -26,7 +27,7 @@ benchmark: .venv/developed
 	$(BIN)/python benchmarks/latency.py
 
 clean:
-	rm -rf .venv build dist
+	rm -rf .venv .venv-3.13 build dist
 
 .venv/installed: $(SOURCES) scripts/make-venv.sh
 	@sh scripts/make-venv.sh .venv .

@@ -70,6 +70,8 @@ def credman(
     environ: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     passphrase: str | None = PASSPHRASE,
+    descriptors: Mapping[int, bytes] | None = None,
+    width: int = 80,
 ) -> Outcome:
     """Runs a command in this process.
 
@@ -78,6 +80,8 @@ def credman(
         answers: what a person types at prompts; None: there is no terminal.
         environ: over the test's own environment.
         passphrase: set as CREDMAN_PASSPHRASE; None: not set.
+        descriptors: what an inherited descriptor holds, by number.
+        width: columns of standard output.
     """
     out, err = bytearray(), bytearray()
     surroundings = {**os.environ, **(environ or {})}
@@ -86,12 +90,12 @@ def credman(
     terminal = Terminal(None) if answers is None else ScriptedTerminal(answers)
     context = Context(
         stdin=Input(lambda limit: stdin or b"", is_terminal=stdin is None),
-        stdout=Output(out.extend, is_terminal=stdout_is_terminal),
+        stdout=Output(out.extend, is_terminal=stdout_is_terminal, width=width),
         stderr=Output(err.extend),
         environ=surroundings,
         cwd=str(cwd or Path.home()),
         terminal=terminal,
-        read_descriptor=lambda descriptor: b"",
+        read_descriptor=lambda descriptor: (descriptors or {}).get(descriptor, b""),
         parent=os.getpid(),
     )
     result = run(argv, context)
@@ -118,7 +122,7 @@ def program(
         input=stdin,
         capture_output=True,
         env=surroundings,
-        cwd=cwd,
+        cwd=cwd or Path.home(),  # not the checkout: what is installed is what runs
         timeout=timeout,
         check=False,
         start_new_session=True,

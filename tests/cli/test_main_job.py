@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tests.cli.harness import PASSPHRASE, credman, make_value
+import pytest
+
+from tests.cli.harness import PASSPHRASE, credman, make_value, program
+
+pytestmark = pytest.mark.smoke
 
 
 def test_first_add_makes_the_vault_and_asks_for_nothing_but_passphrase_and_token() -> None:
@@ -25,3 +29,12 @@ def test_environments_inherit_the_base() -> None:
     assert "1 from prod, 1 inherited from default" in listed.text
     assert b"WANDB_API_KEY" in credman("env", "prod").stdout
     assert b"HF_TOKEN" not in credman("env", "dev").stdout
+
+
+def test_the_program_itself_runs_the_main_job() -> None:
+    value = make_value().encode()
+    assert program("add", "hf", "-e", "prod", stdin=value).returncode == 0
+    assert program("env", "prod", "--shell", "sh").stdout == b"export HF_TOKEN='%s';\n" % value
+    executed = program("exec", "prod", "--", "sh", "-c", 'printf %s "$HF_TOKEN"')
+    assert (executed.returncode, executed.stdout) == (0, value)
+    assert b"HF_TOKEN" in program("list", "-e", "prod").stdout
