@@ -8,7 +8,6 @@ The format is specified in docs/vault-format.md.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import math
 import re
@@ -127,7 +126,7 @@ def parse_document(line: bytes) -> Document:
         PayloadDamaged: it is not a document; the message holds no part of it.
     """
     try:
-        return _document(_Record(json.loads(line, **_STRICT)))
+        return _document(_Record(json.loads(line.decode("utf-8"), **_STRICT)))
     except RecursionError:
         raise PayloadDamaged("the vault is damaged: its document is nested too deeply") from None
     except (ValueError, KeyError, TypeError, CredmanError):
@@ -172,7 +171,8 @@ class _Record:
     def rest(self) -> Mapping[str, object]:
         """Returns: what nobody took, for ``extra``. Bounded here, so that it can be written again
         whatever the interpreter's recursion limit."""
-        _check_depth(self.extra, MAX_DEPTH)
+        for value in self.extra.values():
+            _check_depth(value, MAX_DEPTH)
         return self.extra
 
     def take_records(self, key: str, read: Callable[[_Record], T]) -> tuple[T, ...]:
@@ -182,7 +182,7 @@ class _Record:
 def _document(record: _Record) -> Document:
     values: dict[Address, Secret] = {}
     document = Document(
-        identity=keys.parse_identity(record.take("identity", str)),
+        identity=_identity(record.take("identity", str)),
         vault_id=record.take("vault", str),
         generation=record.take_count("generation"),
         written_at=record.take_instant("written_at"),
@@ -206,6 +206,13 @@ def _document(record: _Record) -> Document:
     return document
 
 
+def _identity(text: str) -> bytes:
+    identity = keys.parse_identity(text)
+    if keys.render_identity(identity) != text:  # people may type it in small letters
+        raise ValueError
+    return identity
+
+
 def _ancestor(item: object) -> Ancestor:
     if not isinstance(item, list) or len(item) != 2:
         raise TypeError
@@ -219,7 +226,8 @@ def _ancestor(item: object) -> Ancestor:
 
 def _recipient(record: _Record) -> Recipient:
     public_key = record.take("key", str)
-    keys.parse_recipient(public_key)
+    if keys.render_recipient(keys.parse_recipient(public_key)) != public_key:
+        raise ValueError
     return Recipient(
         public_key, record.take("label", str), record.take_instant("created_at"), record.rest()
     )
@@ -318,11 +326,11 @@ def _instant(text: str) -> datetime:
 
 
 def _check_depth(value: object, left: int) -> None:
-    if not left:
-        raise ValueError
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
+        if not left:
+            raise ValueError
         for item in value:
             _check_depth(item, left - 1)
 
@@ -355,13 +363,13 @@ def _value_to_json(value: Secret) -> object:
 
 def _value(item: object) -> Secret:
     if isinstance(item, str):
-        return Secret.from_bytes(item.encode("utf-8"))  # a lone surrogate is a ValueError here
-    record = _Record(item)
-    try:
+        data = item.encode("utf-8")  # a lone surrogate is a ValueError here
+    else:
+        record = _Record(item)
         data = base64.b64decode(record.take("base64", str), validate=True)
-    except binascii.Error:
-        raise ValueError from None
-    if record.extra:
+        if record.extra:
+            raise ValueError
+    if b"\0" in data:
         raise ValueError
     return Secret.from_bytes(data)
 

@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from cryptography.exceptions import InternalError
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from credman.core.errors import HeaderDamaged, Unavailable, UsageError
@@ -182,7 +183,7 @@ def _derive(passphrase: Secret, salt: bytes, parameters: Argon2Parameters) -> tu
             lanes=parameters.lanes,
             memory_cost=parameters.memory,
         ).derive(normalize_passphrase(passphrase))
-    except MemoryError:
+    except (MemoryError, InternalError):  # the latter from cryptography 44
         raise Unavailable(
             f"there is not enough memory: a passphrase takes {parameters.memory // 1024} MiB"
         ) from None
