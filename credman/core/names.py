@@ -79,6 +79,17 @@ def is_proxy_variable(variable: str) -> bool:
     return variable.upper().endswith("_PROXY")
 
 
+def check_variable_grammar(variable: str) -> str:
+    """As ``check_variable``, without the refused ones: for reading what was stored when their
+    list was shorter. Whoever hands a variable out checks it in full."""
+    if not _VARIABLE.fullmatch(variable):
+        raise UsageError(
+            "this is not a name for a variable",
+            hint="letters, digits and '_', not starting with a digit",
+        )
+    return variable
+
+
 def check_variable(variable: str) -> str:
     """Checks the name of an environment variable.
 
@@ -89,12 +100,7 @@ def check_variable(variable: str) -> str:
         UsageError: it is outside the grammar.
         DeniedVariable: it changes how programs start or what a shell runs.
     """
-    if not _VARIABLE.fullmatch(variable):
-        raise UsageError(
-            "this is not a name for a variable",
-            hint="letters, digits and '_', not starting with a digit",
-        )
-    if is_denied_variable(variable):
+    if is_denied_variable(check_variable_grammar(variable)):
         raise DeniedVariable(
             f"{variable} changes how programs start or what a shell runs, so it cannot be set",
             hint="choose another variable with --var",

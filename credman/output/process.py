@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from credman.core.errors import UsageError
+from credman.core.names import check_variable
 from credman.core.secret import Secret
 
 CANNOT_EXECUTE = 126
@@ -49,8 +50,10 @@ def prepare_execution(
 
     Raises:
         UsageError: a value is too long for the system.
+        DeniedVariable: a name changes how programs start.
     """
     for name, value in variables.items():
+        check_variable(name)
         if len(name) + len(value.to_bytes()) + 2 > MAX_STRING_BYTES:
             raise UsageError(
                 f"the value of {name} is too long for an environment variable",

@@ -11,8 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from credman.core.errors import DeniedVariable
 from credman.core.model import Address, Contents, TokenKey
 from credman.core.secret import Secret
+from credman.output.process import prepare_execution
+from credman.output.shells import Shell, render_set
 from credman.vault.document import MAX_HISTORY, Ancestor, parse_document, render_document
 from tests.vault.factories import CANARY, make_contents, make_document, make_full_document, to_json
 
@@ -158,3 +161,14 @@ def test_error_of_a_value_that_cannot_be_written_does_not_show_it() -> None:
     with pytest.raises(UnicodeEncodeError) as caught:
         render_document(make_document(contents=replace(contents, values=values)))
     assert CANARY not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_variable_that_was_denied_later_does_not_lock_the_vault() -> None:
+    document = to_json(make_full_document())
+    document["tokens"][0]["fields"][0]["variables"] = ["LD_PRELOAD"]
+    token = parse_document(json.dumps(document).encode()).contents.tokens[0]
+    assert token.fields[0].variables == ("LD_PRELOAD",)
+    with pytest.raises(DeniedVariable):
+        render_set(Shell.POSIX, {"LD_PRELOAD": Secret("x")})
+    with pytest.raises(DeniedVariable):
+        prepare_execution(["true"], {}, {"LD_PRELOAD": Secret("x")})

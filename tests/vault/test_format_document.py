@@ -11,7 +11,7 @@ import pytest
 
 from credman.core.model import VersionState
 from credman.core.secret import Secret
-from credman.vault import age, container, document, keys, slots
+from credman.vault import age, container, document, keys, records, slots
 from credman.vault.container import parse_vault
 from tests.vault.factories import make_full_document, to_json
 from tests.vault.test_vectors import FOLDER, read_vector
@@ -91,7 +91,7 @@ def test_file_of_the_example() -> None:
         f"| stanzas | 1 to {age.MAX_STANZAS} |",
         f"| slots | {slots.MAX_SLOTS} |",
         f"keeps the last {document.MAX_HISTORY}.",
-        f"more than {document.MAX_DEPTH} deep",
+        f"more than {records.MAX_DEPTH} deep",
         f"multiple of {container.PADDING_BYTES} bytes",
         f"Exactly {container._AUTH_LINE_BYTES} bytes",
         container._AUTH_INFO.decode(),
