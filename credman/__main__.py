@@ -6,6 +6,7 @@ The only module that touches ``sys`` and ``os.environ``.
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -22,15 +23,16 @@ class _Terminated(BaseException):
 def main() -> None:
     """The console script."""
     closed = _open_missing_streams()
+    core_limits = _forbid_core_dumps()
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup keeps its meaning
             signal.signal(number, _terminate)
     try:
-        code = _run(sys.argv[1:], closed)
+        code = _run(sys.argv[1:], closed, core_limits)
     except KeyboardInterrupt:
-        code = 128 + signal.SIGINT
+        code = _interrupted(signal.SIGINT, closed)
     except _Terminated as terminated:
-        code = 128 + int(terminated.args[0])
+        code = _interrupted(terminated.args[0], closed)
     _exit(code)
 
 
@@ -38,7 +40,24 @@ def _terminate(number: int, frame: object) -> None:
     raise _Terminated(number)
 
 
-def _run(argv: list[str], closed: set[int]) -> int:
+def _interrupted(number: int, closed: set[int]) -> int:
+    # eval "$(timeout 9 credman env)" would succeed without a word; 1 in closed is /dev/null.
+    if sys.argv[1:2] == ["env"] and not (1 in closed or os.isatty(1)):
+        try:
+            os.write(1, b"false;\n")
+        except OSError:
+            return 128 + number
+    return 128 + number
+
+
+def _forbid_core_dumps() -> tuple[int, int]:
+    # A core file would hold values in clear. A command that is run gets its caller's limit back.
+    limits = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, limits[1]))
+    return limits
+
+
+def _run(argv: list[str], closed: set[int], core_limits: tuple[int, int]) -> int:
     from credman.cli.run import run
 
     context = _make_context(closed)
@@ -48,6 +67,7 @@ def _run(argv: list[str], closed: set[int]) -> int:
     from credman.output.process import replace_process
 
     _restore_streams(closed)
+    resource.setrlimit(resource.RLIMIT_CORE, core_limits)
     failed = replace_process(result)
     context.note(f"credman: error: {failed.message}")
     return failed.exit_code

@@ -239,11 +239,15 @@ class Session:
 
         Raises:
             NameTaken: the name, or one of its variables, is taken in this environment.
-            UsageError: a value cannot be stored.
+            UsageError: a value cannot be stored, or there is none.
         """
+        if not values or not values.keys() <= {f.name for f in new.fields}:
+            raise UsageError("a token needs a value, and a field for each value")
         for name, value in values.items():
             check_value(name, value)
-        changes = self._commit(lambda snapshot: self._changes_for(new, values, snapshot))
+        # The one spelling that reading gives: escaped bytes may be a character together.
+        stored = {name: Secret.from_bytes(value.to_bytes()) for name, value in values.items()}
+        changes = self._commit(lambda snapshot: self._changes_for(new, stored, snapshot))
         return next(change.token for change in changes if isinstance(change, PutToken))
 
     def remove(self, name: str) -> Token:
@@ -362,7 +366,7 @@ class Session:
 
 
 def check_value(name: str, value: Secret) -> None:
-    """Raises: UsageError: it is empty, too long, or holds a NUL, which no variable can."""
+    """Raises: UsageError: it is empty, too long, no text, or holds a NUL, which no variable can."""
     if not value:
         raise UsageError(f"the value of {name} is empty", hint="nothing was stored")
     if "\0" in value:
@@ -370,7 +374,11 @@ def check_value(name: str, value: Secret) -> None:
             f"the value of {name} holds a NUL byte, which no environment variable can",
             hint="nothing was stored",
         )
-    if len(value.to_bytes()) > MAX_VALUE_BYTES:
+    try:
+        size = len(value.to_bytes())
+    except UnicodeEncodeError:  # it would carry the value along
+        raise UsageError(f"the value of {name} is not text", hint="nothing was stored") from None
+    if size > MAX_VALUE_BYTES:
         raise UsageError(
             f"the value of {name} is larger than {MAX_VALUE_BYTES >> 10} KiB",
             hint="nothing was stored",

@@ -1,19 +1,26 @@
 from __future__ import annotations
 
+import dataclasses
+import os
 from typing import Annotated
 
 import typer
 
 from credman.cli.create import create_store
 from credman.cli.options import Invocation, NameArgument, command
-from credman.cli.values import TokenSource, plan_fields, refuse_value_as_name
-from credman.core.errors import UsageError
+from credman.cli.values import (
+    TokenSource,
+    find_former_fields,
+    plan_fields,
+    refuse_value_as_argument,
+)
+from credman.core.errors import Interrupted, NotFound, UsageError
 from credman.core.intervals import parse_date, parse_interval
 from credman.core.model import Field, Schedule
 from credman.core.names import check_name, is_proxy_variable
 from credman.core.secret import Secret, mask
-from credman.providers.catalogue import Provider, load_catalogue
-from credman.session import NewToken
+from credman.providers.catalogue import Catalogue, Provider, load_catalogue
+from credman.session import NewToken, Session
 
 
 @command()
@@ -56,16 +63,19 @@ def add(
     Example: credman add hf -e prod
     """
     catalogue = load_catalogue()
-    refuse_value_as_name(catalogue, name)
+    given = (name, invocation.env, invocation.profile, provider, note)
+    refuse_value_as_argument(catalogue, given)
     check_name("token", name)
     if var and field:
         raise UsageError("--var names one value, --field several: give one of them")
+    if provider is not None:
+        check_name("provider", provider)
     known = catalogue.get(provider) if provider else catalogue.find(name)
     new = NewToken(
         name=name,
         fields=plan_fields(name, known, var or [], field or []),
         provider=None if known is None else known.name,
-        note=note,
+        note=_check_note(note),
         schedule=_schedule(expires, rotate_every),
         isolated=isolated,
         replace=replace,
@@ -74,12 +84,19 @@ def add(
     is_first = not session.store.exists()
     if is_first:
         create_store(invocation, session.store)
+    elif replace and not (provider or var or field):
+        new, known = _as_before(new, session, catalogue)
     session.check_new(new)
     invocation.report(session)
     environment = session.target_environment()
     context.note(_announce(new, known, environment))
     source = TokenSource(invocation, catalogue, known, check=not no_check)
-    values = source.read(new.fields)
+    try:
+        values = source.read(new.fields)
+    except Interrupted:
+        if not is_first:
+            raise
+        raise Interrupted("stopped; the vault is made, no token is stored") from None
     for variable in (v for f in new.fields for v in f.variables if is_proxy_variable(v)):
         context.warn(f"{variable} redirects the network traffic of most programs")
     token = session.add(new, values)
@@ -94,12 +111,11 @@ def add(
 
 def _announce(new: NewToken, provider: Provider | None, environment: str) -> str:
     variables = ", ".join(v for f in new.fields for v in f.variables)
-    if provider is None:
-        return f"{new.name} → {variables}, environment {environment}"
-    return (
-        f"{provider.title} → {variables}, environment {environment}"
-        f"        create one: {provider.create_url}"
-    )
+    title = new.name if provider is None else provider.title
+    text = f"{title} → {variables}, environment {environment}"
+    if provider is None or "{" in provider.create_url:  # a page of a server of one's own
+        return text
+    return f"{text}        create one: {provider.create_url}"
 
 
 def _masked(fields: tuple[Field, ...], values: dict[str, Secret]) -> str:
@@ -107,9 +123,34 @@ def _masked(fields: tuple[Field, ...], values: dict[str, Secret]) -> str:
     return f" ({', '.join(shown)})" if shown else ""
 
 
+def _as_before(
+    new: NewToken, session: Session, catalogue: Catalogue
+) -> tuple[NewToken, Provider | None]:
+    # A new version of hf-write carries HF_TOKEN as the old one did, not HF_WRITE.
+    try:
+        former = session.own_token(new.name)
+    except NotFound:
+        known = None if new.provider is None else catalogue.find(new.provider)
+        return new, known
+    known = None if former.provider is None else catalogue.find(former.provider)
+    fields = find_former_fields(former, known)
+    return dataclasses.replace(new, fields=fields, provider=former.provider), known
+
+
+def _check_note(note: str) -> str:
+    try:
+        return os.fsencode(note).decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError("the note is not UTF-8 text") from None
+
+
 def _schedule(expires: str | None, rotate_every: str | None) -> Schedule:
-    if rotate_every is not None:
-        parse_interval(rotate_every)
-    return Schedule(
-        rotate_every=rotate_every, expires_at=None if expires is None else parse_date(expires)
-    )
+    try:
+        option = "--rotate-every"
+        if rotate_every is not None:
+            parse_interval(rotate_every)
+        option = "--expires"
+        expires_at = None if expires is None else parse_date(expires)
+    except UsageError as error:
+        raise UsageError(f"{option}: {error.message}", hint=error.hint) from None
+    return Schedule(rotate_every=rotate_every, expires_at=expires_at)

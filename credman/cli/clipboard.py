@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from credman.cli.context import Context
-from credman.core.errors import Unavailable
+from credman.core.errors import Unavailable, UsageError
 from credman.core.secret import Secret
 
 SECONDS = 30
@@ -24,23 +26,50 @@ def copy_for_a_while(
     """Args: name: the token's, for the message.
 
     Raises:
+        UsageError: the value is not text.
         Unavailable: there is no clipboard, or no tool for it.
     """
     import pyperclip
 
     try:
-        pyperclip.copy(str(value))
-        if pyperclip.paste() != value:
-            raise Unavailable("the clipboard did not take the value")
-    except (pyperclip.PyperclipException, OSError, UnicodeError):
-        raise Unavailable(
-            "there is no clipboard here",
-            hint="on Linux it takes xclip, xsel or wl-clipboard, and a graphical session",
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"the value of {name} is not text, so no clipboard holds it",
+            hint=f"credman get {name} > FILE",
         ) from None
+    try:
+        with _silence():
+            pyperclip.copy(str(value))
+            is_there = pyperclip.paste() == value
+    except (pyperclip.PyperclipException, OSError, UnicodeError):
+        is_there = False
+    if not is_there:
+        raise Unavailable(
+            "there is no clipboard here that takes the value",
+            hint="on Linux it takes xclip, xsel or wl-clipboard, and a graphical session",
+        )
     if os.fork() == 0:
         _clear_later(str(value), seconds)
     context.note(f"{name} is on the clipboard for {seconds:.0f} s")
     return 0
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    # xclip stays until something else is copied. With our streams it would keep our caller's pipes
+    # open all that time.
+    kept = {descriptor: os.dup(descriptor) for descriptor in (1, 2)}
+    null = os.open(os.devnull, os.O_RDWR)
+    try:
+        for descriptor in kept:
+            os.dup2(null, descriptor)
+        yield
+    finally:
+        for descriptor, copy in kept.items():
+            os.dup2(copy, descriptor)
+            os.close(copy)
+        os.close(null)
 
 
 def _clear_later(value: str, seconds: float) -> None:
@@ -52,6 +81,7 @@ def _clear_later(value: str, seconds: float) -> None:
             null = os.open(os.devnull, os.O_RDWR)
             for descriptor in (0, 1, 2):
                 os.dup2(null, descriptor)
+            os.closerange(3, 1024)  # a caller that waits for its pipe to close need not wait for us
             time.sleep(seconds)
             if pyperclip.paste() == value:
                 pyperclip.copy("")

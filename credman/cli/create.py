@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from credman.cli.options import Invocation
-from credman.core.errors import CredmanError, Refused, Unavailable
+from credman.core.errors import Refused, Unavailable
 from credman.stores.base import Creation, Store
 
 
@@ -19,15 +19,14 @@ def create_store(invocation: Invocation, store: Store, *, recovery_file: str | N
         Refused, Locked, Unavailable
     """
     context, source = invocation.context, invocation.source
-    passphrase = source.new_passphrase()
     wants_recovery = recovery_file is not None or source.is_attended()
     recovery = os.urandom(32) if wants_recovery else None
     if recovery_file is not None and recovery is not None:
         recovery_file = os.path.join(context.cwd, recovery_file)
         _write_recovery_file(recovery_file, recovery)
     try:
-        store.create(Creation(passphrase, recovery))
-    except CredmanError:
+        store.create(Creation(source.new_passphrase(), recovery))
+    except BaseException:
         if recovery_file is not None:
             os.unlink(recovery_file)
         raise
@@ -70,6 +69,8 @@ def _write_recovery_file(path: str, recovery: bytes) -> None:
             file.write(text.encode("ascii"))
             file.flush()
             os.fsync(descriptor)
-    except OSError as error:
+    except BaseException as error:
         os.unlink(path)
+        if not isinstance(error, OSError):
+            raise
         raise Unavailable(f"cannot write {path}: {(error.strerror or 'failed').lower()}") from None

@@ -13,7 +13,7 @@ from credman.cli.options import (
     parse_only,
 )
 from credman.cli.shell import guess_shell
-from credman.core.errors import Refused
+from credman.core.errors import Refused, UsageError
 from credman.output.shells import Shell, render_set, render_unset
 
 
@@ -26,13 +26,20 @@ class ShellChoice(StrEnum):
     FISH = "fish"
 
 
+_CHOICES = "|".join(ShellChoice)
+_SYNTAX = dict.fromkeys(ShellChoice, Shell.POSIX) | {ShellChoice.FISH: Shell.FISH}
+
+
 @command()
 def env(
     invocation: Invocation,
     environment: EnvironmentArgument = None,
     shell: Annotated[
-        ShellChoice, typer.Option("--shell", help="Whose syntax; auto looks at who is calling")
-    ] = ShellChoice.AUTO,
+        str,
+        typer.Option(
+            "--shell", metavar=_CHOICES, help="Whose syntax; auto looks at who is calling"
+        ),
+    ] = "auto",
     only: OnlyOption = None,
     unset: Annotated[bool, typer.Option("--unset", help="Take the variables out again")] = False,
     reveal: Annotated[bool, typer.Option("--reveal", help="Print it even to a terminal")] = False,
@@ -51,7 +58,7 @@ def env(
             "not printing tokens to a terminal",
             hint=f'eval "$(credman env{chosen})"; to see them: credman env{chosen} --reveal',
         )
-    syntax = guess_shell(context.parent) if shell is ShellChoice.AUTO else _SYNTAX[shell]
+    syntax = _choose_syntax(shell, context.parent)
     session = invocation.open_session()
     plan = session.plan(parse_only(only))
     if unset:
@@ -64,4 +71,8 @@ def env(
     context.stdout.write(text)
 
 
-_SYNTAX = dict.fromkeys(ShellChoice, Shell.POSIX) | {ShellChoice.FISH: Shell.FISH}
+def _choose_syntax(shell: str, parent: int) -> Shell:
+    if shell not in _CHOICES.split("|"):
+        raise UsageError("--shell cannot be that", hint=f"one of {', '.join(ShellChoice)}")
+    choice = ShellChoice(shell)
+    return guess_shell(parent) if choice is ShellChoice.AUTO else _SYNTAX[choice]

@@ -30,5 +30,8 @@ def init(
     store = invocation.open_store(invocation.config)
     if store.exists():
         where = store.describe().get("path", "")
-        raise Refused(f"there is a vault already{f': {where}' if where else ''}")
+        raise Refused(
+            f"there is a vault already{f': {where}' if where else ''}",
+            hint="credman add NAME stores a token in it",
+        )
     create_store(invocation, store, recovery_file=recovery_file)

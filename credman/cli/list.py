@@ -44,6 +44,7 @@ def list_tokens(
         return
     if not tokens:
         context.note(f"nothing is stored in environment {environment}, profile {profile}")
+        _note_recovery(invocation, session)
         return
     now = datetime.now(UTC)
     headers = ["NAME", "VARIABLE", "FROM", "AGE", "EXPIRES", "ROTATE", "STATE"]
@@ -55,7 +56,8 @@ def list_tokens(
     for token in tokens:
         overdue = days_overdue(token, now)
         if overdue is not None and overdue > 0:
-            context.note(f"{token.key.name} is {overdue} days overdue for rotation")
+            days = "1 day" if overdue == 1 else f"{overdue} days"
+            context.note(f"{token.key.name} is {days} overdue for rotation")
     _note_recovery(invocation, session)
 
 

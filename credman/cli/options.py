@@ -17,6 +17,7 @@ from credman.cli.context import Context
 from credman.cli.unlock import PassphraseSource
 from credman.core.config import Config, load_config
 from credman.core.errors import UsageError
+from credman.core.names import check_name
 from credman.output.process import Execution
 from credman.session import Selection, Session
 from credman.stores.base import Store, Surroundings, open_store
@@ -97,6 +98,13 @@ class Invocation:
                 raise UsageError("ENV and -e name different environments")
             self.env = positional
 
+    def check_selection(self) -> None:
+        """Raises: UsageError: a name that was given is none. ``-e "$LOST"`` is empty, and must not
+        give the base environment."""
+        for kind, name in (("environment", self.env), ("profile", self.profile)):
+            if name is not None:
+                check_name(kind, name)
+
     def open_store(self, config: Config) -> Store:
         context = self.context
         url = self.store or context.environ.get("CREDMAN_STORE") or config.store
@@ -105,6 +113,7 @@ class Invocation:
 
     def open_session(self) -> Session:
         config, environ = self.config, self.context.environ
+        self.check_selection()
         selection = Selection(
             self.env or environ.get("CREDMAN_ENV") or None,
             self.profile or environ.get("CREDMAN_PROFILE") or None,
@@ -159,8 +168,15 @@ def command(
 
 
 def parse_only(only: str | None) -> tuple[str, ...]:
-    """Returns: the names in ``A,B``."""
-    return tuple(name.strip() for name in (only or "").split(",") if name.strip())
+    """Returns: the names in ``A,B``; nothing if the option was not given.
+
+    Raises:
+        UsageError: it was given and names nothing: ``--only "$LOST"`` must not mean everything.
+    """
+    names = tuple(name.strip() for name in (only or "").split(",") if name.strip())
+    if only is not None and not names:
+        raise UsageError("--only names nothing", hint="--only A,B: tokens or variables")
+    return names
 
 
 def _parse_descriptor(text: str | None) -> int | None:

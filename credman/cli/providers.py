@@ -6,6 +6,7 @@ import typer
 
 from credman.cli.options import Invocation, JsonOption, command
 from credman.cli.render import NOTHING, render_json, render_table
+from credman.core.names import check_name
 from credman.providers.catalogue import Provider, load_catalogue
 
 
@@ -22,6 +23,8 @@ def providers(
     Example: credman providers hf
     """
     context, catalogue = invocation.context, load_catalogue()
+    if name is not None:
+        check_name("provider", name)
     chosen = [catalogue.get(name)] if name else list(catalogue.providers.values())
     if json:
         context.stdout.print(render_json({"providers": [_facts(p) for p in chosen]}))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from credman.cli.context import Context
+from credman.core.errors import UsageError
 from credman.core.intervals import format_instant, parse_interval
 from credman.core.model import Token
 
@@ -75,12 +76,13 @@ def render_rotation(token: Token, now: datetime) -> str:
 
 
 def days_overdue(token: Token, now: datetime) -> int | None:
-    """Returns: days since the rotation was due, negative before it; None without a schedule."""
+    """Returns: days since the rotation was due, negative before it; None without a schedule
+    or with one that is not understood."""
     if token.schedule.rotate_every is None:
         return None
     try:
         due = token.current.created_at + parse_interval(token.schedule.rotate_every)
-    except OverflowError:
+    except (OverflowError, UsageError):  # of a newer credman, or from before the calendar
         return None
     return -_days(due - now) if due > now else max(1, (now - due).days)
 

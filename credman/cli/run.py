@@ -6,15 +6,18 @@ unexpected argument is ever repeated: any of them may hold a value.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import re
 from collections.abc import Sequence
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from credman.cli import ALIASES, COMMANDS
 from credman.cli.context import Context
 from credman.core.errors import CredmanError, UsageError
-from credman.core.names import find_nearest
+from credman.core.names import find_nearest, quote_untrusted
 
 if TYPE_CHECKING:
     from credman.output.process import Execution
@@ -23,6 +26,8 @@ PROGRAM = "credman"
 _EXEC_FAILED = 125
 _BROKEN_PIPE = 128 + 13
 _INTERRUPTED = 130
+_SHORTEST_TOKEN = 16
+_OPTION = re.compile(r"-[a-zA-Z]|--[a-z][a-z-]{1,20}", re.ASCII)
 
 
 def run(argv: Sequence[str], context: Context) -> Execution | int:
@@ -125,20 +130,25 @@ def _parse_and_run(
     # typer has no public name for its parser's errors; they are what BadParameter derives from.
     parse_error = typer.BadParameter.__mro__[1]
     try:
-        with parser.make_context(program, arguments, obj=invocation) as parsed:
+        printed = StringIO()  # the parser prints help to sys.stdout, which is not ours
+        try:
+            with contextlib.redirect_stdout(printed):
+                parsed = parser.make_context(program, arguments, obj=invocation)
+        except typer.Exit as exit_:
+            context.stdout.print(printed.getvalue().rstrip("\n"))
+            return int(exit_.exit_code)
+        with parsed:
             result: Execution | int | None = parser.invoke(parsed)
             return result
-    except typer.Exit as exit_:
-        return int(exit_.exit_code)
     except typer.Abort:
         return _INTERRUPTED
     except Exception as error:
         if isinstance(error, parse_error):
-            raise _explain_parse_error(error, name, program) from None
+            raise _explain_parse_error(error, parser, name, program) from None
         raise
 
 
-def _explain_parse_error(error: Any, name: str, program: str) -> UsageError:
+def _explain_parse_error(error: Any, parser: Any, name: str, program: str) -> UsageError:
     hint = f"{program} --help"
     option = getattr(error, "option_name", None)
     parameter = getattr(error, "param", None)
@@ -150,19 +160,21 @@ def _explain_parse_error(error: Any, name: str, program: str) -> UsageError:
         shown = option.partition("=")[0]
         if not shown.startswith("--"):
             shown = shown[:2]
-        return UsageError(
-            f"no such option: {shown}", hint=f"did you mean {nearest}?" if nearest else hint
-        )
+        message = f"no such option: {shown}" if _OPTION.fullmatch(shown) else "no such option"
+        return UsageError(message, hint=f"did you mean {nearest}?" if nearest else hint)
     if kind == "BadOptionUsage" and option:
-        return UsageError(f"{option} needs a value, or takes none", hint=hint)
+        is_flag = any(option in p.opts and getattr(p, "is_flag", False) for p in parser.params)
+        return UsageError(f"{option} {'takes no value' if is_flag else 'needs a value'}", hint=hint)
     if parameter is not None:
-        choices = getattr(parameter.type, "choices", None)
+        choices = getattr(getattr(parameter, "type", None), "choices", None)
         known = f"one of {', '.join(str(c) for c in choices)}" if choices else hint
         return UsageError(f"{_label(parameter)} cannot be that", hint=known)
     if name == "exec":
         return UsageError(
             "the command to run comes after --", hint="credman exec prod -- python train.py"
         )
+    if name in ("list", "show", "remove", "get", "use"):
+        hint = "an environment is named with -e"
     if name == "add":
         hint = "a value is never given on the command line: it is asked for, or piped in"
     return UsageError("there are more arguments than this command takes", hint=hint)
@@ -184,9 +196,25 @@ def _unknown_command(name: str) -> UsageError:
 
 
 def _report(context: Context, error: CredmanError) -> None:
-    context.note(f"{PROGRAM}: error: {error.message}")
-    if error.hint:
-        context.note(f"{PROGRAM}: hint: {error.hint}")
+    for label, text in (("error", error.message), ("hint", error.hint)):
+        if text:
+            context.note(f"{PROGRAM}: {label}: {quote_untrusted(_without_tokens(text))}")
+
+
+def _without_tokens(text: str) -> str:
+    # A message may repeat a name, and the name may be a token that was pasted in its place.
+    from credman.core.secret import mask
+    from credman.providers.catalogue import load_catalogue
+
+    words = [word.strip("'\",:;?()") for word in text.split()]
+    long = [word for word in words if len(word) >= _SHORTEST_TOKEN]
+    if long:
+        with contextlib.suppress(CredmanError):
+            catalogue = load_catalogue()
+            for word in long:
+                if catalogue.identify(word) is not None:
+                    text = text.replace(word, mask(word))
+    return text
 
 
 def _fail_eval(context: Context) -> None:

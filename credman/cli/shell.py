@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 
 from credman.core.errors import UsageError
 from credman.output.shells import Shell
 
-_POSIX = frozenset(("sh", "bash", "dash", "ash", "zsh", "ksh", "ksh93", "mksh", "busybox"))
+_POSIX = frozenset(("sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "lksh", "busybox", "yash"))
 
 
 def guess_shell(parent: int) -> Shell:
@@ -39,7 +40,10 @@ def guess_shell(parent: int) -> Shell:
 
 
 def _process_name(process: int) -> str:
-    # shellingham does not know mksh and busybox, so the immediate parent is looked at first.
-    with contextlib.suppress(OSError), open(f"/proc/{process}/comm") as file:
-        return os.path.basename(file.read().strip())
+    # shellingham does not know mksh and busybox, so the immediate parent is looked at first. The
+    # name of a process is no help: it is that of the script, if one is run.
+    with contextlib.suppress(OSError):
+        program = os.path.basename(os.readlink(f"/proc/{process}/exe"))
+        known = re.match(r"[a-z]+", program)  # zsh-5.9, ksh93, bash-static
+        return known[0] if known else ""
     return ""

@@ -11,6 +11,7 @@ from credman.cli.render import (
     render_rotation,
     token_facts,
 )
+from credman.core.model import Token
 from credman.core.names import quote_untrusted
 from credman.core.secret import mask
 
@@ -48,11 +49,11 @@ def show(invocation: Invocation, name: NameArgument, json: JsonOption = False) -
     rows = [
         ("environment", token.key.environment),
         ("profile", token.key.profile),
-        ("provider", token.provider or NOTHING),
+        ("provider", quote_untrusted(token.provider or NOTHING)),
         *((", ".join(f.variables), quote_untrusted(shown[f.name])) for f in fields),
-        ("version", f"{token.current.number}, stored {render_age(token.current.created_at, now)}"),
-        ("expires", render_expiry(token, now)),
-        ("rotate", render_rotation(token, now)),
+        ("version", f"{token.current.number}, stored {_render_stored(token, now)}"),
+        ("expires", _render_expiry_date(token, now)),
+        ("rotate", _render_interval(token, now)),
         ("state", "not checked"),
         ("note", quote_untrusted(token.note) or NOTHING),
     ]
@@ -60,3 +61,22 @@ def show(invocation: Invocation, name: NameArgument, json: JsonOption = False) -
     invocation.context.stdout.print(f"{token.key.name}")
     for label, text in rows:
         invocation.context.stdout.print(f"  {label:<{width}}  {text}")
+
+
+def _render_stored(token: Token, now: datetime) -> str:
+    age = render_age(token.current.created_at, now)
+    return age if age == "today" else f"{age} ago"
+
+
+def _render_expiry_date(token: Token, now: datetime) -> str:
+    expires_at = token.schedule.expires_at
+    return NOTHING if expires_at is None else f"{expires_at:%Y-%m-%d}, {render_expiry(token, now)}"
+
+
+def _render_interval(token: Token, now: datetime) -> str:
+    every = token.schedule.rotate_every
+    return (
+        NOTHING
+        if every is None
+        else f"every {quote_untrusted(every)}, {render_rotation(token, now)}"
+    )

@@ -18,9 +18,14 @@ from credman.core.secret import Secret
 
 DEVICE = "/dev/tty"
 _MORE_LINES_SECONDS = 0.05
+_MOST_PIECES = 1024
 _BACKSPACE = (0x7F, 0x08)
 _END_OF_LINE = (0x0A, 0x0D)
 _CLEAR_LINE, _END_OF_INPUT, _ESCAPE = 0x15, 0x04, 0x1B
+
+
+class SeveralLines(UsageError):
+    kind = "several_lines"
 
 
 class Terminal:
@@ -55,8 +60,8 @@ class Terminal:
 
         Raises:
             Interrupted: Ctrl-C, or Ctrl-D on an empty line.
-            UsageError: several lines were pasted.
-            Locked: there is no terminal.
+            SeveralLines: more than one was pasted.
+            Locked: there is no terminal, or it cannot be read.
         """
         return self._read(prompt, hidden=True)
 
@@ -79,18 +84,27 @@ class Terminal:
         except OSError:
             raise Locked("there is no terminal to ask on") from None
         try:
-            with _quiet(descriptor):
-                _write_all(descriptor, prompt.encode("utf-8", "backslashreplace"))
-                try:
-                    line = _read_line(descriptor, echo=not hidden)
-                finally:
-                    _write_all(descriptor, b"\n")
+            line = _prompt(descriptor, prompt, hidden=hidden)
         finally:
             os.close(descriptor)
         try:
             return Secret(line.decode("utf-8"))
         except UnicodeDecodeError:
             raise UsageError("what was typed is not UTF-8 text") from None
+
+
+def _prompt(descriptor: int, prompt: str, *, hidden: bool) -> bytes:
+    import termios
+
+    try:
+        with _quiet(descriptor):
+            _write_all(descriptor, prompt.encode("utf-8", "backslashreplace"))
+            try:
+                return _read_line(descriptor, echo=not hidden)
+            finally:
+                _write_all(descriptor, b"\n")
+    except (OSError, termios.error):  # closed, or we are a background job that nobody waits for
+        raise Interrupted("the terminal cannot be read") from None
 
 
 @contextmanager
@@ -122,15 +136,14 @@ def _read_line(descriptor: int, *, echo: bool) -> bytes:
         if not data:
             raise Interrupted("the terminal has gone")
         for position, byte in enumerate(data):
-            if escape:
+            if escape and byte >= 0x20:  # a control key ends a sequence: Ctrl-C always works
                 escape = _continue_escape(escape, byte)
                 continue
+            escape = b""
             if byte in _END_OF_LINE:
                 if data[position + 1 :].strip() or _more_is_coming(descriptor):
-                    raise UsageError(
-                        "several lines were pasted; nothing was taken",
-                        hint="pipe the value instead: credman add NAME < FILE",
-                    )
+                    _discard_rest(descriptor)
+                    raise SeveralLines("several lines were pasted; nothing was taken")
                 return bytes(line)
             if byte == 0x03 or (byte == _END_OF_INPUT and not line):
                 raise Interrupted("stopped; nothing was changed")
@@ -163,6 +176,15 @@ def _more_is_coming(descriptor: int) -> bool:
         if data.strip():
             return True
     return False
+
+
+def _discard_rest(descriptor: int) -> None:
+    # A long paste arrives in pieces; what is left of it must not reach the shell as commands.
+    for _ in range(_MOST_PIECES):
+        if not select.select([descriptor], [], [], _MORE_LINES_SECONDS)[0]:
+            return
+        if not os.read(descriptor, 4096):
+            return
 
 
 def _erase_character(descriptor: int, line: bytearray, *, echo: bool) -> None:

@@ -5,6 +5,7 @@ Rule: with nobody to ask it fails at once, with the way out; it never waits and 
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Iterator
 
@@ -39,9 +40,11 @@ class PassphraseSource:
         for tries in range(TRIES):
             if tries:
                 self._context.note("wrong passphrase, try again")
-            yield check_passphrase(self._context.terminal.read_hidden("passphrase: "))
+            passphrase = self._context.terminal.read_hidden("passphrase: ")
+            if passphrase:
+                yield check_passphrase(passphrase)
         raise WrongPassphrase(
-            "wrong passphrase", hint="the recovery key, typed instead, opens the vault as well"
+            "wrong passphrase", hint="the recovery key, typed instead, opens the vault for reading"
         )
 
     def new_passphrase(self) -> Secret:
@@ -85,13 +88,25 @@ class PassphraseSource:
     def _read_given(self) -> tuple[str, Secret] | None:
         environ = self._context.environ
         if self._descriptor is not None:
+            self._refuse_terminal(self._descriptor)
             data = self._context.read_descriptor(self._descriptor)
             return "--passphrase-fd", _from_bytes(data)
         if environ.get("CREDMAN_PASSPHRASE"):
-            return "CREDMAN_PASSPHRASE", check_passphrase(Secret(environ["CREDMAN_PASSPHRASE"]))
+            # Its bytes: in an ASCII locale an é arrives as two surrogates.
+            given = os.fsencode(environ["CREDMAN_PASSPHRASE"])
+            return "CREDMAN_PASSPHRASE", check_passphrase(Secret.from_bytes(given))
         if environ.get("CREDMAN_PASSPHRASE_COMMAND"):
             return "CREDMAN_PASSPHRASE_COMMAND", _from_bytes(self._run_command())
         return None
+
+    def _refuse_terminal(self, descriptor: int) -> None:
+        context = self._context
+        streams = (context.stdin, context.stdout, context.stderr)
+        if descriptor < len(streams) and streams[descriptor].is_terminal:
+            raise UsageError(
+                "--passphrase-fd names the terminal, which would show what is typed",
+                hint="without it the passphrase is asked for, hidden",
+            )
 
     def _run_command(self) -> bytes:
         import subprocess
@@ -141,9 +156,13 @@ def check_passphrase(passphrase: Secret) -> Secret:
 
 
 def check_strength(passphrase: Secret) -> Secret:
-    """Raises: UsageError: too short to be a new passphrase."""
+    """Raises: UsageError: too short to be a new passphrase, or in the form of a recovery key."""
+    from credman.vault.keys import is_identity
+
     if len(_normal(check_passphrase(passphrase))) < MIN_CHARACTERS:
         raise UsageError(f"a passphrase has at least {MIN_CHARACTERS} characters")
+    if is_identity(passphrase):  # at the next prompt it would be taken for a recovery key
+        raise UsageError("a passphrase cannot be an age secret key")
     return passphrase
 
 

@@ -5,7 +5,8 @@ import os
 from credman.cli.options import Invocation, JsonOption, command
 from credman.cli.render import render_json
 from credman.core.config import Config, parse_config
-from credman.core.names import DEFAULT_PROFILE, check_name
+from credman.core.errors import NotFound, NoVault
+from credman.core.names import DEFAULT_PROFILE, WELL_KNOWN_ENVIRONMENTS
 from credman.core.paths import make_private_directory
 from credman.session import Selection, Session
 from credman.stores import disk
@@ -18,6 +19,7 @@ def use(invocation: Invocation, json: JsonOption = False) -> None:
     Example: credman use --env prod --profile work
     """
     context, config = invocation.context, invocation.config
+    invocation.check_selection()
     if invocation.env or invocation.profile:
         _check_known(invocation, config)
         _save(context.paths.config_file, invocation.env, invocation.profile)
@@ -40,21 +42,25 @@ def _check_known(invocation: Invocation, config: Config) -> None:
 
     The store is opened only for a name that neither credman nor the configuration knows.
     """
-    if invocation.env:
-        check_name("environment", invocation.env)
-    if invocation.profile:
-        check_name("profile", invocation.profile)
     selection = Selection(invocation.env, invocation.profile)
     session = Session(invocation.open_store(config), config, selection)
     if not session.is_named_without_store():
-        session.environment()
-        session.profile()
+        try:
+            session.environment()
+            session.profile()
+        except NoVault:
+            what = " and ".join(name for name in (invocation.env, invocation.profile) if name)
+            raise NotFound(
+                f"nothing is stored here yet, so {what} cannot be found",
+                hint=f"known environments: {', '.join(WELL_KNOWN_ENVIRONMENTS)}",
+            ) from None
         invocation.report(session)
 
 
 def _save(path: str, environment: str | None, profile: str | None) -> None:
     import tomlkit
 
+    path = os.path.realpath(path)  # people keep their configuration elsewhere and link to it
     make_private_directory(os.path.dirname(path))
     with disk.locked(f"{path}.lock"):
         data = disk.read_own_file(path, limit=1024 * 1024) or b""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from credman.cli.options import Invocation
+from credman.cli.terminal import SeveralLines
 from credman.cli.unlock import strip_line_end
 from credman.core.errors import Locked, Refused, UsageError
-from credman.core.model import MAX_VALUE_BYTES, Field
+from credman.core.model import MAX_VALUE_BYTES, Field, Token
 from credman.core.names import check_variable, variable_from_name
 from credman.core.secret import Secret
 from credman.providers.catalogue import Catalogue, Provider, ProviderField
@@ -47,11 +48,19 @@ def plan_fields(
     return (Field(variable, (variable,)),)
 
 
-def refuse_value_as_name(catalogue: Catalogue, name: str) -> None:
-    """Raises: UsageError: the name is a token's value, which is not repeated."""
-    if catalogue.identify(name) is not None:
+def find_former_fields(token: Token, provider: Provider | None) -> tuple[Field, ...]:
+    """Returns: the fields a new version has when none are named: those of the current one, and
+    what its provider makes optional. Fields that only older versions have stay behind."""
+    optional = {f.name for f in provider.fields if f.optional} if provider else set()
+    wanted = optional | set(token.current.fields)
+    return tuple(f for f in token.fields if f.name in wanted)
+
+
+def refuse_value_as_argument(catalogue: Catalogue, arguments: Iterable[str | None]) -> None:
+    """Raises: UsageError: one of them is a token's value. It is not repeated."""
+    if any(argument and catalogue.identify(argument.strip()) for argument in arguments):
         raise UsageError(
-            "that looks like a token itself, not like a name for one",
+            "that looks like a token itself, which is never given on the command line",
             hint="it is in your shell's history now, so it should be replaced; "
             "credman add NAME asks for the value",
         )
@@ -106,6 +115,7 @@ class TokenSource:
         self._catalogue = catalogue
         self._provider = provider
         self._check = check
+        self._is_alone = True
 
     def read(self, fields: Sequence[Field]) -> dict[str, Secret]:
         """Returns: the values by field name; optional parts that were left out are missing.
@@ -115,6 +125,7 @@ class TokenSource:
             Locked: nobody can be asked.
             Refused: the person did not want a value of an unlikely shape.
         """
+        self._is_alone = len(fields) == 1
         if self._context.stdin.is_terminal:
             return self._ask(fields)
         return self._read_piped(fields)
@@ -129,7 +140,7 @@ class TokenSource:
                 "there is nothing on standard input",
                 hint="pipe the value in, or run credman on a terminal, where it asks",
             )
-        if len(fields) == 1:
+        if self._is_alone:
             found = {fields[0].name: Secret.from_bytes(strip_line_end(data))}
         else:
             found = parse_assignments(data, [f.name for f in fields])
@@ -153,7 +164,7 @@ class TokenSource:
             )
         found: dict[str, Secret] = {}
         for field in fields:
-            value = self._ask_for(field, alone=len(fields) == 1)
+            value = self._ask_for(field)
             if not value and self._is_optional(field):
                 continue
             check_value(field.name, value)
@@ -161,17 +172,21 @@ class TokenSource:
             found[field.name] = value
         return found
 
-    def _ask_for(self, field: Field, *, alone: bool) -> Secret:
+    def _ask_for(self, field: Field) -> Secret:
         terminal = self._context.terminal
         known = self._provider_field(field)
-        what = known.prompt if known else ("token" if alone else field.name)
+        what = known.prompt if known else ("token" if self._is_alone else field.name)
         optional = ", Enter for none" if self._is_optional(field) else ""
-        if field.secret:
-            # A token holds no blanks at its ends; a pasted one often does.
-            return Secret(terminal.read_hidden(f"{what} (hidden{optional}): ").strip())
-        return Secret(
-            terminal.read_line(f"{what}{optional and ' (' + optional[2:] + ')'}: ").strip()
-        )
+        try:
+            if field.secret:
+                answer: str = terminal.read_hidden(f"{what} (hidden{optional}): ")
+            else:
+                answer = terminal.read_line(f"{what}{optional and ' (' + optional[2:] + ')'}: ")
+        except SeveralLines as error:
+            error.hint = "a value of several lines is piped in: credman add NAME < FILE"
+            raise
+        # A token holds no blanks at its ends; a pasted one often does.
+        return Secret(answer.strip())
 
     def _doubt(self, field: Field, value: Secret) -> None:
         known = self._provider_field(field)
@@ -193,6 +208,6 @@ class TokenSource:
         if self._provider is None:
             return None
         own = self._provider.fields
-        if len(own) == 1:
+        if len(own) == 1 and self._is_alone:  # under another variable it is still that value
             return own[0]
         return next((f for f in own if f.name == field.name), None)

@@ -6,6 +6,7 @@ Rule: a key it does not know is an error, not a guess; nothing is ever dropped b
 from __future__ import annotations
 
 import os
+import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from credman.core.model import Environment
 from credman.core.names import check_name
 
 _KEYS = {"environment", "profile", "store", "environments"}
+_MAX_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,8 @@ def parse_config(text: str, *, source: str) -> Config:
     """
     try:
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        reason = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "nested too deeply"
+    except (ValueError, RecursionError) as error:  # an endless number is a mere ValueError
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise UsageError(f"{source}: not valid TOML: {reason}") from None
     for key in table:
         if key not in _KEYS:
@@ -64,13 +66,20 @@ def load_config(path: str) -> Config:
     except FileNotFoundError:
         return Config()
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+        raise UsageError(f"cannot read {path}: {_reason(error)}") from None
     try:
-        with os.fdopen(descriptor, "rb") as file:
-            text = file.read(1024 * 1024).decode("utf-8")
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise UsageError(f"cannot read {path}: it is not a regular file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(_MAX_BYTES + 1)
+        text = data.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        reason = _reason(error) if isinstance(error, OSError) else "not UTF-8"
         raise UsageError(f"cannot read {path}: {reason}") from None
+    finally:
+        os.close(descriptor)
+    if len(data) > _MAX_BYTES:
+        raise UsageError(f"cannot read {path}: it is larger than {_MAX_BYTES >> 10} KiB")
     return parse_config(text, source=path)
 
 
@@ -103,6 +112,10 @@ def _check(source: str, kind: str, name: str | None) -> None:
         check_name(kind, name)
     except UsageError as error:
         raise UsageError(f"{source}: {error.message}", hint=error.hint) from None
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or "failed").lower()
 
 
 def _known(keys: set[str]) -> str:

@@ -24,7 +24,7 @@ def parse_interval(text: str) -> timedelta:
 
 def parse_date(text: str) -> datetime:
     """Args: text: an ISO 8601 date (its last second, UTC: the whole day still counts) or a date and
-        time with its offset from UTC.
+        time with its offset from UTC; parts of a second are dropped.
 
     Raises:
         UsageError: it is neither, or a time without an offset.
@@ -34,7 +34,7 @@ def parse_date(text: str) -> datetime:
             return datetime.combine(date.fromisoformat(text), time.max, UTC).replace(microsecond=0)
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
+            return moment.astimezone(UTC).replace(microsecond=0)  # what is stored has none
     except (ValueError, OverflowError):
         pass
     raise UsageError("this is not a date", hint="such as 2027-03-31 or 2027-03-31T12:00:00+01:00")

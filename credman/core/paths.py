@@ -108,4 +108,5 @@ def make_private_directory(path: str) -> None:
         if not os.path.isdir(path):
             raise Unavailable(f"{path} is not a directory") from None
     except OSError as error:
-        raise Unavailable(f"cannot make {path}: {error.strerror}") from None
+        reason = (error.strerror or "failed").lower()
+        raise Unavailable(f"cannot make {path}: {reason}") from None

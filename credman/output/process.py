@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from credman.core.errors import UsageError
 from credman.core.names import check_variable
@@ -29,7 +29,7 @@ class Execution:
     """A command that is ready to replace this process."""
 
     argv: tuple[str, ...]
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,17 @@ class ExecutionFailed:
 
     exit_code: int
     message: str
+
+
+def check_lengths(variables: Mapping[str, Secret]) -> None:
+    """Raises: UsageError: a value is too long for the system: no program could be started with it,
+    and a shell that exports it can start none at all."""
+    for name, value in variables.items():
+        if len(name) + len(value.to_bytes()) + 2 > MAX_STRING_BYTES:
+            raise UsageError(
+                f"the value of {name} is too long for an environment variable",
+                hint=f"the system takes {MAX_STRING_BYTES - 2} bytes, the name included",
+            )
 
 
 def prepare_execution(

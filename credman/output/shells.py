@@ -9,8 +9,9 @@ So the text holds no blank and no glob character inside a value, for any value:
 - any other is written in octal escapes, as ``$'a\040b'`` where the shell knows that form. The text
   asks: ``test $'\101' = A``. Octal, since ``\xHH`` is read greedily by ksh93 and mksh;
 - elsewhere (dash) ``printf`` decodes it, with a full stop at the end that keeps trailing newlines.
-  Only where printf is built in: mksh runs ``/usr/bin/printf``, and the value would stand in its
-  argument list for other users to read. A shell with neither gets ``false``.
+  In backquotes, since a parenthesis is a glob to zsh under ``glob_subst``. Only where printf is
+  built in: mksh runs ``/usr/bin/printf``, and the value would stand in its argument list for other
+  users to read. A shell with neither gets ``false``.
 
 Each statement ends with ``;``, since an unquoted eval joins lines with blanks. An IFS that holds
 letters, digits, ``=`` or quotes still needs ``eval "$(…)"``. Tried in bash, dash, zsh, ksh93, mksh
@@ -25,6 +26,7 @@ from enum import Enum
 
 from credman.core.names import check_variable
 from credman.core.secret import Secret
+from credman.output.process import check_lengths
 
 FAILURE = b"false;\n"
 """What a failed command prints where a shell evaluates it: status 1, and ``set -e`` stops."""
@@ -52,8 +54,10 @@ def render_set(shell: Shell, variables: Mapping[str, Secret]) -> bytes:
         Text for the shell's ``eval``; empty when there is nothing to set.
 
     Raises:
-        UsageError: a name is not one; it may have come from a file, so it is checked here again.
+        UsageError: a name is not one; it may have come from a file, so it is checked here again. Or
+            a value is too long.
     """
+    check_lengths(variables)
     pairs = [(check_variable(name).encode("ascii"), v.to_bytes()) for name, v in variables.items()]
     if shell is Shell.FISH:
         return b"".join(
@@ -67,13 +71,13 @@ def render_set(shell: Shell, variables: Mapping[str, Secret]) -> bytes:
     if escaped:
         quoted = b"".join(b"%s=$'%s';export %s;\n" % (n, v, n) for n, v in escaped)
         printed = b"".join(
-            b'%s="$(printf \'%s.\')";%s="${%s%%.}";export %s;\n' % (n, v, n, n, n)
+            b'%s="`printf \'%s.\'`";%s="${%s%%.}";export %s;\n' % (n, v, n, n, n)
             for n, v in escaped
         )
         text += (
             b"if test $'\\101' = A;then\n"
             + quoted
-            + b'elif test "$(command -v printf)" = printf;then\n'
+            + b'elif test "`command -v printf`" = printf;then\n'
             + printed
             + b"else false;fi;\n"
         )
@@ -82,7 +86,7 @@ def render_set(shell: Shell, variables: Mapping[str, Secret]) -> bytes:
 
 def render_unset(shell: Shell, names: Iterable[str]) -> bytes:
     """Returns: text that takes the variables out of the shell's environment."""
-    form = b"set -e %s;\n" if shell is Shell.FISH else b"unset %s;\n"
+    form = b"set -e %s;\n" if shell is Shell.FISH else b"unset -v %s;\n"
     return b"".join(form % check_variable(name).encode("ascii") for name in names)
 
 

@@ -177,7 +177,7 @@ def parse_provider(name: str, text: str, *, source: str) -> Provider:
     """
     try:
         table = _Table(tomllib.loads(text), source, "")
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{source}: not valid TOML: {error}") from None
     check_name("token", name)
     fields = tuple(_field(item) for item in table.tables("fields"))

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, assert_never, cast
 
-from credman.core.errors import NotFound, UsageError
+from credman.core.errors import NotFound, Unavailable, UsageError
 from credman.core.model import Address, Contents, Environment, Token, TokenKey
+from credman.core.names import check_name, check_variable, check_variable_grammar
 from credman.core.paths import Paths
 from credman.core.secret import Secret
 
@@ -156,6 +157,7 @@ def open_store(url: str, surroundings: Surroundings) -> Store:
 
     Raises:
         UsageError: it is not a URL of a store. A URL that holds a password is not repeated.
+        Unavailable: the plug-in for its scheme is broken.
     """
     match = _URL.fullmatch(url)
     if match is None:
@@ -170,7 +172,13 @@ def open_store(url: str, surroundings: Surroundings) -> Store:
             hint=f"kinds: {', '.join(f'{known}:' for known in SCHEMES)}",
         )
     module, _, name = target.partition(":")
-    factory = getattr(importlib.import_module(module), name)
+    try:
+        factory = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise Unavailable(
+            f"the store {scheme}: cannot be loaded from {target}",
+            hint=f"whoever made that plug-in can tell why ({type(error).__name__})",
+        ) from error
     return cast("Store", factory(rest, surroundings))
 
 
@@ -178,7 +186,7 @@ def _find_plugin(scheme: str) -> str | None:
     from importlib.metadata import entry_points
 
     found = entry_points(group=ENTRY_POINT_GROUP, name=scheme)
-    return next((entry.value for entry in found), None)
+    return next((entry.value.partition("[")[0].strip() for entry in found), None)
 
 
 def apply_changes(contents: Contents, changes: Iterable[Change]) -> Contents:
@@ -186,6 +194,7 @@ def apply_changes(contents: Contents, changes: Iterable[Change]) -> Contents:
 
     Raises:
         NotFound: a token to remove is not there, or a version has no value.
+        UsageError: a name or a variable is outside the grammar.
     """
     for change in changes:
         match change:
@@ -197,6 +206,7 @@ def apply_changes(contents: Contents, changes: Iterable[Change]) -> Contents:
                     raise NotFound(f"there is no token named {change.key.name}")
                 contents = _without(contents, token)
             case PutEnvironment():
+                check_name("environment", change.environment.name)
                 kept = [
                     e
                     for e in contents.environments
@@ -212,9 +222,10 @@ def apply_changes(contents: Contents, changes: Iterable[Change]) -> Contents:
 def _put_token(contents: Contents, change: PutToken) -> Contents:
     token = change.token
     former = contents.find_token(token.key)
+    _check_names(token, former)
     values = {**contents.values, **change.values}
     wanted = {
-        address: values.get(address) or values.get(_formerly(address, former))
+        address: values.get(address, values.get(_formerly(address, former)))
         for version in token.versions
         for address in (Address(token.key, version.number, name) for name in version.fields)
     }
@@ -223,6 +234,16 @@ def _put_token(contents: Contents, change: PutToken) -> Contents:
     if len(found) != len(wanted):
         raise NotFound(f"a version of {token.key.name} has no value")
     return Contents(rest.environments, (*rest.tokens, token), {**rest.values, **found})
+
+
+def _check_names(token: Token, former: Token | None) -> None:
+    check_name("environment", token.key.environment)
+    check_name("profile", token.key.profile)
+    check_name("token", token.key.name)
+    # What was stored when the list of refused ones was shorter can still be changed.
+    known = {v for f in former.fields for v in f.variables} if former else set()
+    for variable in (v for f in token.fields for v in f.variables):
+        check_variable_grammar(variable) if variable in known else check_variable(variable)
 
 
 def _formerly(address: Address, former: Token | None) -> Address:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import stat
 import time
@@ -24,6 +25,21 @@ _STALE_SECONDS = 3600.0
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK | os.O_NOFOLLOW
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+def is_there(path: str) -> bool:
+    """Returns: whether anything lies at ``path``, a dangling link included.
+
+    Raises:
+        Unavailable: it cannot be told; what cannot be looked at is not taken for absent.
+    """
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _cannot("read", path, error) from None
+    return True
 
 
 def read_own_file(path: str, *, limit: int) -> bytes | None:
@@ -46,33 +62,45 @@ def read_own_file(path: str, *, limit: int) -> bytes | None:
         if error.errno == errno.ENXIO:
             raise NotAVault(f"{path} is not a regular file") from None
         raise _cannot("read", path, error) from None
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise NotAVault(f"{path} is not a regular file")
         _check_owner(path, status)
-        if status.st_size > limit:
-            raise NotAVault(f"{path} is larger than any vault ({limit >> 20} MiB)")
-        chunks: list[bytes] = []
-        try:
-            while chunk := file.read(limit + 1):
-                chunks.append(chunk)
-        except OSError as error:
-            raise _cannot("read", path, error) from None
-    return b"".join(chunks)
+        size, data = status.st_size, bytearray()
+        while size <= limit and (chunk := os.read(descriptor, max(65536, size - len(data)))):
+            data += chunk
+            size = max(size, len(data))  # it may grow while it is read
+    except OSError as error:
+        raise _cannot("read", path, error) from None
+    finally:
+        os.close(descriptor)
+    if size > limit:
+        raise NotAVault(f"{path} is larger than any vault ({limit >> 20} MiB)")
+    return bytes(data)
+
+
+def find_exposure(path: str) -> str | None:
+    """Returns: what lets other users at the file, as words for a person; None if nothing does."""
+    try:
+        file, directory = os.lstat(path), os.stat(os.path.dirname(path))
+    except OSError:
+        return None
+    if file.st_mode & 0o077:
+        return f"other users may open {path}: chmod 600 ends that"
+    if directory.st_mode & 0o002 and not directory.st_mode & stat.S_ISVTX:
+        return f"other users may replace what lies in {os.path.dirname(path)}: chmod go-w ends that"
+    return None
 
 
 @contextmanager
-def locked(path: str, *, wait: float = LOCK_WAIT_SECONDS) -> Iterator[None]:
+def locked(path: str) -> Iterator[None]:
     """Holds an exclusive lock on the lock file ``path``, which is made if need be and stays.
 
     The kernel drops the lock with its holder, so there is no stale one.
 
-    Args:
-        wait: seconds until giving up.
-
     Raises:
-        LockTimeout: somebody else holds it for longer.
+        LockTimeout: somebody else holds it for longer than ``LOCK_WAIT_SECONDS``.
         Unavailable: it cannot be made, or the file system has no locks.
     """
     import fcntl
@@ -87,7 +115,9 @@ def locked(path: str, *, wait: float = LOCK_WAIT_SECONDS) -> Iterator[None]:
         if not stat.S_ISREG(status.st_mode):
             raise Unavailable(f"{path} is not a regular file")
         _check_owner(path, status)
-        deadline = time.monotonic() + wait
+        if status.st_mode & 0o600 != 0o600:
+            os.fchmod(descriptor, 0o600)  # it was made just now, under an odd umask
+        deadline = time.monotonic() + LOCK_WAIT_SECONDS
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -147,7 +177,7 @@ def replace_file(
     try:
         _sync_directory(directory)
     except OSError as error:
-        return f"saved, but the disk did not confirm it: {error.strerror}"
+        return f"saved, but the disk did not confirm it: {(error.strerror or 'failed').lower()}"
     return None
 
 
@@ -157,7 +187,10 @@ def _write_new(path: str, data: bytes) -> None:
         os.fchmod(descriptor, 0o600)  # whatever the umask is
         rest = memoryview(data)
         while rest:
-            rest = rest[os.write(descriptor, rest) :]
+            written = os.write(descriptor, rest)
+            if not written:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            rest = rest[written:]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -175,17 +208,18 @@ def _keep(path: str, backup: str) -> None:
             data = read_own_file(path, limit=os.lstat(path).st_size)
             _write_new(temporary, data or b"")
         os.rename(temporary, backup)
-    except BaseException:
+    finally:
+        # Also after success: where both are links to one file already, rename does nothing.
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        raise
 
 
 def _sweep(directory: str, name: str) -> None:
     # Left over by a process that was killed. Only under the lock, and only old ones.
+    ours = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]{{16}}\.tmp")
     with contextlib.suppress(OSError):
         for entry in os.scandir(directory):
-            if entry.name.startswith(f".{name}.") and entry.name.endswith(".tmp"):
+            if ours.fullmatch(entry.name):
                 with contextlib.suppress(OSError):
                     if time.time() - entry.stat(follow_symlinks=False).st_mtime > _STALE_SECONDS:
                         os.unlink(entry.path)
@@ -209,6 +243,9 @@ def _check_owner(path: str, status: os.stat_result) -> None:
 
 def _note_holder(descriptor: int) -> None:
     with contextlib.suppress(OSError):  # only for the message of whoever waits in vain
+        former = os.pread(descriptor, 20, 0)
+        if former and not former.isdigit():
+            return  # somebody else's: a vault uv.age would have its lock in uv.lock
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode("ascii"), 0)
 
@@ -217,7 +254,7 @@ def _held_by_other(descriptor: int) -> LockTimeout:
     holder = os.pread(descriptor, 20, 0)
     who = f"process {holder.decode('ascii')}" if holder.isdigit() else "another process"
     return LockTimeout(
-        f"the vault is locked by {who}, which did not finish within {LOCK_WAIT_SECONDS:.0f} s",
+        f"the vault is locked by {who}, which did not finish within {LOCK_WAIT_SECONDS:g} s",
         hint="nothing was changed; try again, or see what that process is doing",
     )
 

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 
 from credman.core.errors import (
     CredmanError,
+    HeaderDamaged,
+    NoMatch,
     NoVault,
     Refused,
     RolledBack,
@@ -82,10 +84,10 @@ class FileStore:
         return self._path
 
     def exists(self) -> bool:
-        if os.path.lexists(self._path):
+        if disk.is_there(self._path):
             return True
         # An unmounted disk or a folder that is not synced yet is no new user.
-        if load_last_seen(self._seen) is not None or os.path.lexists(self._backup):
+        if load_last_seen(self._seen) is not None or disk.is_there(self._backup):
             raise VaultMissing(
                 f"there was a vault at {self._path}, and it is gone", hint=self._way_back()
             )
@@ -103,12 +105,12 @@ class FileStore:
     def snapshot(self) -> Snapshot:
         self._loaded = loaded = self._load()
         contents = loaded.document.contents
-        warning = self._rollback(loaded)
+        warnings = (self._rollback(loaded), disk.find_exposure(self._path))
         return Snapshot(
             loaded.revision,
             contents.environments,
             contents.tokens,
-            () if warning is None else (warning,),
+            tuple(warning for warning in warnings if warning is not None),
         )
 
     def reveal(self, addresses: Iterable[Address]) -> dict[Address, Secret]:
@@ -194,7 +196,12 @@ class FileStore:
                 return document
             identity = sealed.unlock_with_passphrase(passphrase)
             if identity is not None:
-                document = sealed.open(identity)
+                try:
+                    document = sealed.open(identity)
+                except NoMatch:  # the slot is whole, so it is the rest that was changed
+                    raise HeaderDamaged(
+                        "the vault is damaged: its own identity does not open it"
+                    ) from None
                 self._identity = identity
                 return document
         raise WrongPassphrase("wrong passphrase")

@@ -11,7 +11,7 @@ import json
 import os
 from dataclasses import dataclass
 
-from credman.core.errors import Unavailable
+from credman.core.errors import NotAVault, Unavailable
 from credman.core.paths import make_private_directory
 from credman.stores import disk
 
@@ -33,10 +33,10 @@ def state_path(state_directory: str, vault_path: str) -> str:
 
 def load_last_seen(path: str) -> LastSeen | None:
     """Raises: Unavailable: the state file is damaged; it is never taken for absent."""
-    data = disk.read_own_file(path, limit=_LIMIT)
-    if data is None:
-        return None
     try:
+        data = disk.read_own_file(path, limit=_LIMIT)
+        if data is None:
+            return None
         record = json.loads(data)
         vault_id, generation, file_hash = (
             record["vault"],
@@ -46,7 +46,7 @@ def load_last_seen(path: str) -> LastSeen | None:
         if (type(vault_id), type(generation), type(file_hash)) != (str, int, str):
             raise TypeError
         return LastSeen(vault_id, generation, file_hash)
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (NotAVault, ValueError, KeyError, TypeError, RecursionError):
         raise Unavailable(
             f"the record of what was last seen is damaged: {path}",
             hint="look whether the vault is the one you expect, then remove that file",

@@ -138,3 +138,19 @@ def make_value(prefix: str = "hf_", length: int = 34) -> str:
     import string
 
     return prefix + "".join(random.Random(length).choices(string.ascii_letters, k=length))
+
+
+_made: dict[str, bytes] = {}
+
+
+def make_vault(passphrase: str = PASSPHRASE) -> None:
+    """A vault in this test's home with one token, ``hf``. Sealed once and copied from then on."""
+    path = Path(os.environ["CREDMAN_HOME"]) / "data" / "vault.age"
+    if passphrase in _made:
+        path.parent.mkdir(mode=0o700, parents=True)
+        path.write_bytes(_made[passphrase])
+        path.chmod(0o600)
+        return
+    outcome = credman("add", "hf", stdin=make_value().encode(), passphrase=passphrase)
+    assert outcome.exit_code == 0, outcome.stderr
+    _made[passphrase] = path.read_bytes()

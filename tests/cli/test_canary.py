@@ -1,0 +1,229 @@
+"""Planted values, and every command: they show up where that is the purpose, and nowhere else.
+
+The table of commands is the list of parameters, so a new command is swept unasked; the last test
+fails until it has a line in ``GOOD``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from credman.cli import ALIASES, COMMANDS
+from credman.cli.options import Invocation
+from credman.core import config
+from credman.output import shells
+from credman.session import Session
+from credman.stores import disk
+from credman.stores import file as file_store
+from credman.stores.file import FileStore
+from tests.cli.harness import PROGRAM, Outcome, credman, make_value, make_vault
+from tests.requirements import require_program
+
+VALUE = make_value()
+PASSPHRASE = "canary-" + make_value("", 20)
+CANARIES = (VALUE, PASSPHRASE)
+NAMES = [*COMMANDS, *ALIASES]
+
+GOOD: dict[str, list[list[str]]] = {
+    "init": [["--store", "file:other.age"], ["--recovery-file", "key"]],
+    "add": [["new"], ["hf", "--replace"], ["x", "--field", "A", "--field", "B"]],
+    "get": [["hf"], ["hf", "--reveal"], ["hf", "--field", "HF_TOKEN"]],
+    "show": [["hf"], ["hf", "--json"]],
+    "list": [[], ["--all"], ["--json"], ["-e", "prod"]],
+    "remove": [["hf", "--yes"], ["hf"]],
+    "env": [[], ["prod", "--shell", "sh"], ["--unset"], ["--only", "hf"], ["--shell", "fish"]],
+    "exec": [["--", "true"], ["prod", "--only", "hf", "--", "true"]],
+    "providers": [[], ["hf"], ["--json"]],
+    "use": [[], ["-e", "prod"], ["--json"]],
+}
+"""What each command does well with, on a vault that holds ``hf``."""
+
+MAY_PRINT = ("get", "env")
+
+
+MISPLACED = [
+    [VALUE], ["x", VALUE], ["-e", VALUE], ["-p", VALUE], [f"--env={VALUE}"], [f"--{VALUE}"],
+    [f"-{VALUE}"], ["--store", f"file://u:{VALUE}@host/x"], ["--store", VALUE],
+    ["--only", VALUE], ["hf", "--only", VALUE, "--", "true"], [f"--passphrase-fd={VALUE}"],
+    ["--provider", VALUE, "x"], [f"--value={VALUE}"], ["x", f"--note={VALUE}"],
+    ["x", f"--expires={VALUE}"], ["x", f"--rotate-every={VALUE}"], ["x", f"--var={VALUE}=1"],
+    ["hf", f"--field={VALUE}"], ["--shell", VALUE], ["-v"], ["-vv"], ["--verbose"],
+    ["--debug", VALUE], ["--help", VALUE], [VALUE, "--help"],
+]  # fmt: skip
+
+LAYERS: list[tuple[object, str]] = [
+    (Invocation, "open_session"),
+    (Invocation, "open_store"),
+    (config, "parse_config"),
+    (Session, "snapshot"),
+    (Session, "reveal"),
+    (Session, "values"),
+    (FileStore, "exists"),
+    (FileStore, "commit"),
+    (file_store, "parse_vault"),
+    (file_store, "seal_vault"),
+    (disk, "read_own_file"),
+    (disk, "replace_file"),
+    (shells, "check_variable"),
+]
+
+FAILURES = [
+    RuntimeError(f"cannot handle {VALUE} with {PASSPHRASE}"),
+    UnicodeDecodeError("utf-8", VALUE.encode(), 0, 1, PASSPHRASE),
+    OSError(5, VALUE, PASSPHRASE),
+    KeyError(VALUE),
+]
+
+
+def good(name: str) -> list[list[str]]:
+    return GOOD[ALIASES.get(name, name)]
+
+
+@pytest.fixture(autouse=True)
+def _vault_with_canary() -> Iterator[None]:
+    make_vault(PASSPHRASE)
+    yield
+    assert_not_on_disk()
+
+
+def assert_hidden(outcome: Outcome, *, may_print: bool = False) -> None:
+    for canary in CANARIES:
+        assert canary not in outcome.stderr
+        assert canary not in "".join(outcome.shown)
+        if not (may_print and canary == VALUE):
+            assert canary not in outcome.text
+    assert "Traceback" not in outcome.stderr
+
+
+def assert_not_on_disk() -> None:
+    for path in Path(os.environ["CREDMAN_HOME"]).parent.rglob("*"):
+        assert not [c for c in CANARIES if c in path.name]
+        if path.is_file() and not path.is_symlink():
+            data = path.read_bytes()
+            assert not [c for c in CANARIES if c.encode() in data], path
+
+
+def walk(name: str, arguments: Sequence[str], **options: Any) -> Outcome:
+    options.setdefault("stdin", f"A={VALUE}\nB={VALUE}\n".encode())
+    return credman(name, *arguments, **{"passphrase": PASSPHRASE, **options})
+
+
+@pytest.mark.parametrize("name", NAMES)
+class TestEveryCommand:
+    def test_when_all_goes_well(self, name: str) -> None:
+        full = ALIASES.get(name, name)
+        for arguments in good(name):
+            outcome = walk(name, arguments)
+            assert_hidden(outcome, may_print=full in MAY_PRINT)
+            if full == "exec":
+                assert outcome.execution is not None and outcome.stdout == b""
+                assert VALUE in outcome.execution.environ.values()
+                assert PASSPHRASE not in outcome.execution.environ.values()
+                assert VALUE not in outcome.execution.argv
+
+    def test_on_a_terminal_where_the_canary_is_typed(self, name: str) -> None:
+        for arguments in good(name):
+            answers = [PASSPHRASE, VALUE, VALUE, "y"]
+            outcome = walk(name, arguments, stdin=None, answers=answers, passphrase=None,
+                           stdout_is_terminal=True)  # fmt: skip
+            assert_hidden(outcome, may_print="--reveal" in arguments)
+
+    def test_with_the_wrong_passphrase(self, name: str) -> None:
+        for arguments in good(name):
+            for wrong in (PASSPHRASE[:-1], f"{PASSPHRASE} ", f"AGE-SECRET-KEY-1{PASSPHRASE}"):
+                assert_hidden(walk(name, arguments, passphrase=wrong))
+        environ = {"CREDMAN_PASSPHRASE_COMMAND": f"echo '{PASSPHRASE}x'; exit 3"}
+        assert_hidden(walk(name, good(name)[0], passphrase=None, environ=environ))
+        options = [*good(name)[0][:1], f"--passphrase-fd={PASSPHRASE}"]
+        assert_hidden(walk(name, options, passphrase=None))
+
+    def test_with_a_damaged_vault(self, name: str) -> None:
+        vault = Path(os.environ["CREDMAN_HOME"], "data", "vault.age")
+        whole = vault.read_bytes()
+        for damaged in (b"", whole[:300], whole[:-1], whole[:-40] + b"x" * 40, b"{}", whole * 2):
+            vault.write_bytes(damaged)
+            assert_hidden(walk(name, good(name)[0]))
+
+    def test_with_the_canary_as_an_argument(self, name: str) -> None:
+        for bad in MISPLACED:
+            assert_hidden(walk(name, bad))
+
+    def test_when_a_layer_fails_with_the_canary_in_hand(
+        self, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        full = ALIASES.get(name, name)
+        for (holder, attribute), failure in zip(LAYERS, itertools.cycle(FAILURES), strict=False):
+
+            def fail(*args: object, _failure: Exception = failure, **kwargs: object) -> None:
+                held = (VALUE, PASSPHRASE)  # in a local variable of the traceback
+                raise _failure from ValueError(*held)
+
+            with monkeypatch.context() as patch:
+                patch.setattr(holder, attribute, fail)
+                outcome = walk(name, good(name)[0])
+            assert_hidden(outcome, may_print=full in MAY_PRINT and outcome.exit_code == 0)
+
+
+def test_a_failing_layer_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise RuntimeError(VALUE)
+
+    monkeypatch.setattr(disk, "read_own_file", fail)
+    for name in ("get", "show", "list", "remove", "env", "exec", "add"):
+        outcome = walk(name, good(name)[0])
+        assert "unexpected RuntimeError in test_canary.py:" in outcome.stderr, name
+
+
+STRACE = ("-f", "-qq", "-v", "-s", "100000", "-e", "trace=execve")
+CRASH = {"CREDMAN_PASSPHRASE_COMMAND": f"printf '{PASSPHRASE}'; kill -ABRT $PPID; sleep 1"}
+
+
+def test_a_crash_with_the_fault_handler_on_shows_no_values() -> None:
+    done = subprocess.run(
+        [*PROGRAM, "add", "x"],
+        input=VALUE.encode(), capture_output=True, check=False, start_new_session=True,
+        env={**os.environ, **CRASH, "PYTHONFAULTHANDLER": "1"}, cwd=Path.home(),
+    )  # fmt: skip
+    assert done.returncode == -6 and b"Fatal Python error: Aborted" in done.stderr
+    assert not [c for c in CANARIES if c.encode() in done.stderr + done.stdout]
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [["add", "new", "--no-check"], ["get", "hf"], ["env"], ["exec", "--", "true"], ["show", "hf"]],
+    ids=lambda argv: argv[0],
+)
+def test_no_process_has_it_in_its_arguments(argv: list[str], tmp_path: Path) -> None:
+    strace = require_program("strace")
+    secret = tmp_path / "passphrase"
+    secret.write_text(PASSPHRASE)
+    trace = tmp_path / "trace"
+    environ = {**os.environ, "CREDMAN_PASSPHRASE_COMMAND": f"cat '{secret}'"}
+    done = subprocess.run(
+        [strace, *STRACE, "-o", trace, *PROGRAM, *argv],
+        input=VALUE.encode(), capture_output=True, check=False, env=environ, cwd=Path.home(),
+    )  # fmt: skip
+    secret.unlink()
+    calls = [c for c in trace.read_text().splitlines() if "execve(" in c]
+    assert done.returncode == 0, done.stderr
+    assert any('"cat"' in call for call in calls), "the trace is empty"
+    for call in calls:
+        arguments, _, environment = call.partition("], [")
+        assert not [c for c in CANARIES if c in arguments]
+        assert PASSPHRASE not in environment
+        if VALUE in environment:
+            assert argv[0] == "exec" and '["true"' in call
+    trace.unlink()
+
+
+def test_every_command_was_swept() -> None:
+    assert set(GOOD) == set(COMMANDS)
+    assert set(ALIASES.values()) <= set(COMMANDS)
+    assert set(MAY_PRINT) <= set(COMMANDS)

@@ -1,0 +1,131 @@
+"""The configuration file: read strictly, and never taken for empty."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from credman.core.config import Config, load_config, parse_config
+from credman.core.errors import UsageError
+from credman.core.model import Environment
+
+SOURCE = "/home/me/config.toml"
+
+
+def test_everything_that_is_known() -> None:
+    config = parse_config(
+        """
+        environment = "dev"
+        profile = "work"
+        store = "file:~/team.age"
+        [environments.prod]
+        isolated = true
+        [environments.edge]
+        """,
+        source=SOURCE,
+    )
+    assert config == Config(
+        "dev",
+        "work",
+        "file:~/team.age",
+        {"prod": Environment("prod", True), "edge": Environment("edge", False)},
+    )
+
+
+def test_an_empty_file_is_a_configuration() -> None:
+    assert parse_config("", source=SOURCE) == parse_config("# nothing\n", source=SOURCE) == Config()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('envronment = "dev"', "envronment"),
+        ('[token]\nhf = "x"', "token"),
+        ("environment = 1", "environment"),
+        ("environment = true", "environment"),
+        ('environment = ["dev"]', "environment"),
+        ('environment = ""', "environment"),
+        ('environment = "../x"', "environment"),
+        ("profile = {}", "profile"),
+        ('profile = "a b"', "profile"),
+        ("store = 1", "store"),
+        ("environments = 1", "environments"),
+        ("environments = []", "environments"),
+        ('[environments."a b"]', "environment"),
+        ("[environments.prod]\nisolatd = true", "environments.prod"),
+        ('[environments.prod]\nisolated = "yes"', "environments.prod.isolated"),
+        ("[environments.prod]\nisolated = 1", "environments.prod.isolated"),
+        ("[environments]\nprod = true", "environments.prod"),
+        ("environment = dev", "not valid TOML"),
+        ('environment = "a"\nenvironment = "b"', "not valid TOML"),
+        ("\0", "not valid TOML"),
+        ("a = " + "1" * 5000, "not valid TOML"),
+        ("a = " + "[" * 20_000, "nested too deeply"),
+    ],
+    ids=lambda text: ascii(text[:30]),
+)
+def test_what_is_not_known_is_an_error_that_names_file_and_key(text: str, named: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_config(text, source=SOURCE)
+    assert caught.value.message.startswith(f"{SOURCE}: ")
+    assert named in caught.value.message
+
+
+@given(st.text())
+def test_any_text_is_a_configuration_or_a_usage_error(text: str) -> None:
+    with contextlib.suppress(UsageError):
+        parse_config(text, source=SOURCE)
+
+
+def test_without_a_file_the_configuration_is_empty(tmp_path: Path) -> None:
+    assert load_config(str(tmp_path / "config.toml")) == Config()
+    assert load_config(str(tmp_path / "no" / "such" / "directory")) == Config()
+
+
+def test_a_file_is_read_through_a_link(tmp_path: Path) -> None:
+    target, link = tmp_path / "dotfiles.toml", tmp_path / "config.toml"
+    target.write_text('environment = "dev"')
+    link.symlink_to(target)
+    assert load_config(str(link)).environment == "dev"
+
+
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+
+
+@pytest.mark.parametrize(
+    "thing", ["directory", "fifo", "loop", "zero", "socket", "bytes", "huge", "in a file"]
+)
+def test_what_cannot_be_read_is_never_taken_for_empty(tmp_path: Path, thing: str) -> None:
+    path = tmp_path / "c"
+    match thing:
+        case "directory":
+            path.mkdir()
+        case "fifo":
+            os.mkfifo(path)
+        case "loop":
+            path.symlink_to(path)
+        case "zero":
+            path.symlink_to("/dev/zero")
+        case "socket":
+            make_socket(path)
+        case "bytes":
+            path.write_bytes(b"environment = '\xff'")
+        case "huge":
+            # What follows the first MiB counts as well: cut, this would be a good configuration.
+            path.write_text(f'environment = "dev"\n#{"x" * (1 << 20)}\nenvronment = "x"\n')
+        case _:
+            path.write_text("")
+            path /= "config.toml"
+    descriptors = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(UsageError, match="cannot read") as caught:
+        load_config(str(path))
+    assert str(path) in caught.value.message
+    assert len(os.listdir("/proc/self/fd")) == descriptors

@@ -1,0 +1,123 @@
+"""Intervals and dates as people write them, and instants as they are stored."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from credman.core.errors import UsageError
+from credman.core.intervals import format_instant, parse_date, parse_instant, parse_interval
+
+
+@pytest.mark.parametrize(
+    ("text", "days"), [("1d", 1), ("90d", 90), ("9999d", 9999), ("1w", 7), ("12w", 84)]
+)
+def test_intervals(text: str, days: int) -> None:
+    assert parse_interval(text) == timedelta(days=days)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            "0d",
+            "-1d",
+            "+1d",
+            "90",
+            "d",
+            "1m",
+            "1y",
+            "1 d",
+            "1d ",
+            "01d",
+            "1.5d",
+            "10000d",
+            "1D",
+        ),
+        *("1d\n", "\u0661d", "1h", "90days"),
+    ],
+    ids=ascii,
+)
+def test_what_is_no_interval(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_interval(text)
+    assert "90d" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2027-03-31", "2027-03-31T23:59:59Z"),
+        ("1970-01-01", "1970-01-01T23:59:59Z"),
+        ("2038-01-19", "2038-01-19T23:59:59Z"),
+        ("2024-02-29", "2024-02-29T23:59:59Z"),
+        ("2000-02-29", "2000-02-29T23:59:59Z"),
+        ("9999-12-31", "9999-12-31T23:59:59Z"),
+        ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z"),
+        ("2038-01-19T03:14:08Z", "2038-01-19T03:14:08Z"),
+        ("2027-03-31T12:00:00+01:00", "2027-03-31T11:00:00Z"),
+        ("2027-01-01T00:30:00+05:45", "2026-12-31T18:45:00Z"),
+        ("2024-02-29T23:00:00-02:00", "2024-03-01T01:00:00Z"),
+        ("2027-03-31 12:00:00+00:00", "2027-03-31T12:00:00Z"),
+        ("2027-03-31T12:00:00.999999Z", "2027-03-31T12:00:00Z"),
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
+    ],
+)
+def test_dates_are_kept_to_the_second_in_utc(text: str, instant: str) -> None:
+    moment = parse_date(text)
+    assert moment.tzinfo is UTC
+    assert format_instant(moment) == instant
+    # What is stored is what was understood: nothing is rounded on the way to the disk.
+    assert parse_instant(format_instant(moment)) == moment
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "tomorrow",
+        "2023-02-29",
+        "1900-02-29",
+        "2027-13-01",
+        "2027-00-10",
+        "2027-04-31",
+        "27-03-31",
+        "31.03.2027",
+        "03/31/2027",
+        "10000-01-01",
+        "2027-03-31T12:00:00",  # without an offset it could mean any of 26 hours
+        "2027-03-31T25:00:00Z",
+        "2027-03-31T12:00:00+25:00",
+        "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-01:00",
+        "2027-03-31\n",
+        " 2027-03-31",
+        "\uff12\uff10\uff12\uff17-03-31",
+    ],
+    ids=ascii,
+)
+def test_what_is_no_date(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_date(text)
+    assert "2027-03-31" in caught.value.hint
+    assert not text.strip() or text not in caught.value.message
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_instants_come_back(moment: datetime) -> None:
+    moment = moment.replace(microsecond=0)
+    assert parse_instant(format_instant(moment)) == moment
+    elsewhere = moment.astimezone(timezone(timedelta(0)))
+    assert format_instant(elsewhere) == format_instant(moment)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "2027-03-31", "2027-03-31T00:00:00", "2027-03-31T00:00:00+00:00", "x"]
+)
+def test_instants_have_one_form(text: str) -> None:
+    with pytest.raises(ValueError, match=r"match|data"):
+        parse_instant(text)

@@ -1,0 +1,96 @@
+"""Options change how a shell splits, globs and parses. Each one that a shell has is switched on and
+off, not only those that somebody thought of."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from credman.output.shells import Shell
+from tests.output.corpus import POSIX_SHELLS, QUOTINGS, VALUES, ShellProgram, make_hostile_folder
+from tests.output.evaluation import (
+    assert_exact,
+    evaluate,
+    name_values,
+    render,
+    run_shell,
+    wrong_values,
+)
+from tests.requirements import require_program
+
+CORPUS = name_values([value for value in VALUES if len(value) < 1000])
+TEXT = render(Shell.POSIX, CORPUS)
+
+SHELLS = {shell.name: shell for shell in POSIX_SHELLS}
+COMBINED = [
+    *((shell.name, "set -euf -C") for shell in POSIX_SHELLS),
+    ("bash", "shopt -s nullglob failglob extglob dotglob globstar nocaseglob nocasematch"),
+    ("bash", "set -o pipefail; set -euo posix; shopt -s extglob"),
+    ("zsh", "setopt sh_word_split glob_subst null_glob no_clobber err_exit no_unset"),
+    ("zsh", "setopt sh_word_split glob_subst extended_glob ksh_glob csh_null_glob brace_ccl"),
+    ("zsh", "setopt glob_subst magic_equal_subst rc_expand_param rc_quotes glob_assign"),
+    ("zsh", "setopt warn_create_global warn_nested_var; f() { eval \"$(cat .text)\"; }; f"),
+    *(("zsh", f"emulate {family}") for family in ("sh", "ksh", "csh", "zsh")),
+    ("ksh93", "set -o braceexpand -o globstar"),
+]  # fmt: skip
+
+# Options that stop the shell from running what it reads: no text for eval works. And ``set -k`` of
+# the Bourne shell, under which ``export A=b`` means something else.
+UNFIT = {"noexec", "exec", "keyword"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return make_hostile_folder(tmp_path)
+
+
+@pytest.mark.parametrize("argument", QUOTINGS.values(), ids=QUOTINGS.keys())
+@pytest.mark.parametrize(("name", "prelude"), COMBINED)
+def test_options_that_change_splitting_and_globbing(
+    name: str, prelude: str, argument: str, folder: Path
+) -> None:
+    shell = SHELLS[name]
+    require_program(shell.argv[0])
+    evaluated = evaluate(shell, f"eval {argument}", TEXT, folder, prelude=prelude)
+    if "warn_create_global" in prelude:
+        # zsh says which variable was made, never its value, and goes on.
+        assert wrong_values(CORPUS, evaluated) == {}
+    else:
+        assert_exact(CORPUS, evaluated, folder)
+
+
+@pytest.mark.parametrize("shell", POSIX_SHELLS, ids=lambda shell: shell.name)
+def test_every_option_of_the_shell(shell: ShellProgram, folder: Path) -> None:
+    require_program(shell.argv[0])
+    tried = 0
+    for prelude in _switches(shell, folder):
+        if run_shell(shell, prelude, folder).returncode:
+            continue  # only a new shell can be given this one
+        tried += 1
+        for argument in QUOTINGS.values():
+            evaluated = evaluate(shell, f"eval {argument}", TEXT, folder, prelude=prelude)
+            assert wrong_values(CORPUS, evaluated) == {}, prelude
+            assert not (folder / "PWNED").exists(), prelude
+    assert tried > 15
+
+
+def _switches(shell: ShellProgram, folder: Path) -> Iterator[str]:
+    if shell.name == "zsh":
+        for option in _ask(shell, "print -l ${(k)options}", folder):
+            yield from (f"setopt {option}", f"unsetopt {option}")
+        return
+    if shell.name == "bash":
+        for option in _ask(shell, "shopt | cut -f1", folder):
+            yield from (f"shopt -s {option}", f"shopt -u {option}")
+    # mksh lists several in a line, so whatever is no option is dropped by the shell itself.
+    for option in _ask(shell, "set -o", folder):
+        if option.isidentifier() and option not in ("on", "off"):
+            yield from (f"set -o {option}", f"set +o {option}")
+
+
+def _ask(shell: ShellProgram, script: str, folder: Path) -> list[str]:
+    done: subprocess.CompletedProcess[bytes] = run_shell(shell, script, folder)
+    return sorted(set(done.stdout.decode().split()) - UNFIT)

@@ -1,0 +1,50 @@
+"""Makes values of a pattern, at run time: no look-alike of a token stands in the repository.
+
+The parser is the interpreter's own and not public; Hypothesis uses it in the same way.
+"""
+
+from __future__ import annotations
+
+import random
+import re._constants as sre  # type: ignore[import-not-found]
+import re._parser as parser  # type: ignore[import-not-found]
+import string
+from typing import Any
+
+_LETTERS = string.ascii_letters + string.digits + "_-./+="
+
+
+def generate(pattern: str, chance: random.Random, *, stretch: int = 12) -> str:
+    """Args:
+    pattern: literals, sets, groups, alternatives and repetitions; what the catalogue uses.
+    stretch: how much longer than it must be an open-ended repetition becomes at most.
+    """
+    return "".join(_expand(item, chance, stretch) for item in parser.parse(pattern))
+
+
+def _expand(item: tuple[Any, Any], chance: random.Random, stretch: int) -> str:
+    operator, argument = item
+    if operator is sre.LITERAL:
+        return chr(argument)
+    if operator is sre.IN:
+        return chance.choice([c for c in _LETTERS if _is_in(c, argument)])
+    if operator in (sre.MAX_REPEAT, sre.MIN_REPEAT):
+        least, most, inner = argument
+        count = chance.randint(least, min(int(most), least + stretch))
+        return "".join(_expand(part, chance, stretch) for _ in range(count) for part in inner)
+    if operator is sre.SUBPATTERN:
+        return "".join(_expand(part, chance, stretch) for part in argument[-1])
+    if operator is sre.BRANCH:
+        return "".join(_expand(part, chance, stretch) for part in chance.choice(argument[1]))
+    raise NotImplementedError(str(operator))
+
+
+def _is_in(character: str, members: list[tuple[Any, Any]]) -> bool:
+    for operator, argument in members:
+        if operator is sre.LITERAL and ord(character) == argument:
+            return True
+        if operator is sre.RANGE and argument[0] <= ord(character) <= argument[1]:
+            return True
+        if operator not in (sre.LITERAL, sre.RANGE):
+            raise NotImplementedError(str(operator))
+    return False
