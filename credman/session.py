@@ -231,6 +231,13 @@ class Session:
         """
         self._changes_for(new, {}, self.snapshot())
 
+    def check_first(self, new: NewToken) -> str:
+        """As ``check_new``, for a store that is still to be made. Returns: the environment's name."""
+        self._changes_for(new, {}, Snapshot("", (), ()))
+        environment = self.target_environment()
+        self._snapshot = None
+        return environment
+
     def add(self, new: NewToken, values: Mapping[str, Secret]) -> Token:
         """Args: values: by field name; fields without one are not part of the token.
 
@@ -331,8 +338,8 @@ class Session:
             for variable in token.variables:
                 if variable.casefold() in wanted:
                     raise NameTaken(
-                        f"{variable} is given by {token.key.name} in environment "
-                        f"{token.key.environment} already",
+                        f"{variable} is already given by {token.key.name} in environment "
+                        f"{token.key.environment}",
                         hint="choose another variable with --var, or another environment with -e",
                     )
 

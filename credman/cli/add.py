@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from credman.cli.context import Context
 from credman.cli.create import create_store
 from credman.cli.options import Invocation, NameArgument, command
 from credman.cli.values import (
@@ -17,7 +18,7 @@ from credman.cli.values import (
 from credman.core.errors import Interrupted, NotFound, UsageError
 from credman.core.intervals import parse_date, parse_interval
 from credman.core.model import Field, Schedule
-from credman.core.names import check_name, is_proxy_variable
+from credman.core.names import BASE_ENVIRONMENT, check_name, is_proxy_variable
 from credman.core.secret import Secret, mask
 from credman.providers.catalogue import Catalogue, Provider, load_catalogue
 from credman.session import NewToken, Session
@@ -83,39 +84,65 @@ def add(
     context, session = invocation.context, invocation.open_session()
     is_first = not session.store.exists()
     if is_first:
-        create_store(invocation, session.store)
-    elif replace and not (provider or var or field):
-        new, known = _as_before(new, session, catalogue)
-    session.check_new(new)
-    invocation.report(session)
-    environment = session.target_environment()
-    context.note(_announce(new, known, environment))
-    source = TokenSource(invocation, catalogue, known, check=not no_check)
-    try:
+        values = _read_first(
+            invocation,
+            session,
+            new,
+            TokenSource(invocation, catalogue, known, check=not no_check),
+            known,
+        )
+    else:
+        if replace and not (provider or var or field):
+            new, known = _as_before(new, session, catalogue)
+        session.check_new(new)
+        invocation.report(session)
+        _announce(context, new, known, session.target_environment())
+        source = TokenSource(invocation, catalogue, known, check=not no_check)
         values = source.read(new.fields)
-    except Interrupted:
-        if not is_first:
-            raise
-        raise Interrupted("stopped; the vault is made, no token is stored") from None
     for variable in (v for f in new.fields for v in f.variables if is_proxy_variable(v)):
         context.warn(f"{variable} redirects the network traffic of most programs")
     token = session.add(new, values)
     invocation.report(session)
     context.note(f"stored {token.key.name}{_masked(new.fields, values)}, not checked")
     if is_first:
-        chosen = "" if environment == "default" else f" {environment}"
+        environment = token.key.environment
+        chosen = "" if environment == BASE_ENVIRONMENT else f" {environment}"
         context.note(
             f'use it:  eval "$(credman env{chosen})"   or   credman exec{chosen} -- COMMAND'
         )
 
 
-def _announce(new: NewToken, provider: Provider | None, environment: str) -> str:
+def _read_first(
+    invocation: Invocation,
+    session: Session,
+    new: NewToken,
+    source: TokenSource,
+    provider: Provider | None,
+) -> dict[str, Secret]:
+    # What can be refused is refused before a vault is made; what has to be asked for comes after,
+    # so that a person chooses the passphrase first.
+    environment = session.check_first(new)
+    context = invocation.context
+    if not context.stdin.is_terminal:
+        _announce(context, new, provider, environment)
+        values = source.read(new.fields)
+        create_store(invocation, session.store)
+        return values
+    create_store(invocation, session.store)
+    _announce(context, new, provider, environment)
+    try:
+        return source.read(new.fields)
+    except Interrupted:
+        raise Interrupted("stopped; the vault is made, no token is stored") from None
+
+
+def _announce(context: Context, new: NewToken, provider: Provider | None, environment: str) -> None:
     variables = ", ".join(v for f in new.fields for v in f.variables)
     title = new.name if provider is None else provider.title
-    text = f"{title} → {variables}, environment {environment}"
-    if provider is None or "{" in provider.create_url:  # a page of a server of one's own
-        return text
-    return f"{text}        create one: {provider.create_url}"
+    context.note(f"{title} → {variables}, environment {environment}")
+    asks = context.stdin.is_terminal
+    if asks and provider is not None and "{" not in provider.create_url:
+        context.note(f"create one: {provider.create_url}")
 
 
 def _masked(fields: tuple[Field, ...], values: dict[str, Secret]) -> str:

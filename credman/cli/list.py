@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from credman.cli.context import Context
 from credman.cli.options import Invocation, JsonOption, command
 from credman.cli.render import (
     days_overdue,
@@ -50,7 +51,9 @@ def list_tokens(
     headers = ["NAME", "VARIABLE", "FROM", "AGE", "EXPIRES", "ROTATE", "STATE"]
     if all:
         headers.insert(3, "PROFILE")
-    context.stdout.print(render_table(context, headers, [_row(t, now, all) for t in tokens]))
+    context.stdout.print(
+        render_table(context, headers, [_row(context, t, now, all) for t in tokens])
+    )
     if not all:
         context.stdout.print(f"  {_summary(tokens, environment)} · profile {profile}")
     for token in tokens:
@@ -61,11 +64,11 @@ def list_tokens(
     _note_recovery(invocation, session)
 
 
-def _row(token: Token, now: datetime, with_profile: bool) -> list[str]:
+def _row(context: Context, token: Token, now: datetime, with_profile: bool) -> list[str]:
     return [
         token.key.name,
-        # A line each on a terminal would tear a piped row apart, so: one line, blanks between.
-        " ".join(token.variables),
+        # A line each would tear a piped row apart.
+        ("\n" if context.stdout.is_terminal else " ").join(token.variables),
         token.key.environment,
         *([token.key.profile] if with_profile else []),
         render_age(token.current.created_at, now),

@@ -14,6 +14,7 @@ from credman.core.model import Token
 NOTHING = "–"
 JSON_VERSION = 1
 _UNLIMITED = 10_000
+_NARROWEST = 78
 
 
 def render_json(payload: Mapping[str, object]) -> str:
@@ -45,7 +46,8 @@ def render_table(context: Context, headers: Sequence[str], rows: Sequence[Sequen
     buffer = StringIO()
     Console(
         file=buffer,
-        width=output.width - 2 if output.is_terminal else _UNLIMITED,
+        # Narrower than this, cells would be cut to letters: the terminal may wrap lines instead.
+        width=max(output.width, _NARROWEST) - 2 if output.is_terminal else _UNLIMITED,
         color_system="standard" if colour else None,
         force_terminal=colour,
         legacy_windows=False,

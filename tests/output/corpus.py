@@ -90,6 +90,8 @@ def make_hostile_folder(parent: Path) -> Path:
     """Returns: a directory in which every glob finds something nasty."""
     folder = parent / "hostile"
     folder.mkdir()
-    for name in HOSTILE_FILES:
+    # What the word V…='*'; finds, if a text holds it: a file whose name is another statement.
+    spliced = f"V{ALL_VALUES.index(b'*')}='';touch PWNED;'';"
+    for name in (*HOSTILE_FILES, spliced):
         (folder / name).touch()
     return folder

@@ -30,6 +30,7 @@ CALLS = (
     "renameat",
     "renameat2",
 )
+_ONLY_A_NOTE = ("ftruncate", "pwrite64")  # the holder's number in the lock file
 _LINE = re.compile(r"(?:\d+ +)?(\w+)\((.*)\) += (\S+)(.*)")
 
 
@@ -91,7 +92,8 @@ def injections(calls: Sequence[Call]) -> list[str]:
         if "pipe:" not in call.arguments:
             error = "ENOSPC" if call.name == "write" else "EIO"
             found.append(f"{call.name}:error={error}:when={call.count}")
-            found.append(f"{call.name}:signal=KILL:when={call.count}")
+            if call.name not in _ONLY_A_NOTE:
+                found.append(f"{call.name}:signal=KILL:when={call.count}")
     return found
 
 
@@ -135,7 +137,7 @@ def test_a_write_reaches_the_disk_in_order(tmp_path: Path) -> None:
 def test_old_or_new_whatever_fails_wherever_it_dies(tmp_path: Path) -> None:
     usual = trace(make_home(tmp_path / "usual"), "add", "new")
     tried = injections(usual.calls)
-    assert len(tried) >= 24
+    assert len(tried) >= 20
 
     def attempt(number: int) -> None:
         home = make_home(tmp_path / f"home-{number}")

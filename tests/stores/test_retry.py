@@ -84,3 +84,10 @@ def test_a_store_that_never_settles_is_an_error() -> None:
         add(store, "mine")
     assert not isinstance(caught.value, StoreConflict)
     assert store.snapshot().tokens == ()
+
+
+def test_the_spelling_of_whoever_came_first_counts() -> None:
+    store = Interrupted(lambda s: add(s, "theirs", env="Edge", profile="Work"))
+    token = add(store, "mine", env="edge", profile="work")
+    assert token.key == ("Edge", "Work", "mine")
+    assert [e.name for e in store.snapshot().environments] == ["Edge"]
