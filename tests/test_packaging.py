@@ -28,7 +28,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     source = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "credman").rglob("*")
-        if path.is_file() and path.suffix in suffixes or path.name == "py.typed"
+        if (path.is_file() and path.suffix in suffixes) or path.name == "py.typed"
     }
     assert packed == source
 

@@ -18,7 +18,8 @@ from credman.core.model import (
     VersionState,
 )
 from credman.core.secret import Secret
-from credman.session import NewToken, Selection, Session
+from credman.session import Selection, Session
+from credman.stores.additions import NewToken
 from credman.stores.base import Creation, Snapshot, Store
 from credman.stores.memory import MemoryStore
 

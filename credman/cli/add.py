@@ -21,7 +21,8 @@ from credman.core.model import Field, Schedule
 from credman.core.names import BASE_ENVIRONMENT, check_name, is_proxy_variable
 from credman.core.secret import Secret, mask
 from credman.providers.catalogue import Catalogue, Provider, load_catalogue
-from credman.session import NewToken, Session
+from credman.session import Session
+from credman.stores.additions import NewToken
 
 
 @command()

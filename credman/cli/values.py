@@ -12,7 +12,7 @@ from credman.core.model import MAX_VALUE_BYTES, Field, Token
 from credman.core.names import check_variable, variable_from_name
 from credman.core.secret import Secret
 from credman.providers.catalogue import Catalogue, Provider, ProviderField
-from credman.session import check_value
+from credman.stores.additions import check_value
 
 
 def plan_fields(

@@ -9,14 +9,14 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, assert_never, cast
+from dataclasses import dataclass
+from typing import Protocol, cast
 
-from credman.core.errors import NotFound, Unavailable, UsageError
+from credman.core.errors import CredmanError, NotFound, Unavailable, UsageError
 from credman.core.model import Address, Contents, Environment, Token, TokenKey
-from credman.core.names import check_name, check_variable, check_variable_grammar
 from credman.core.paths import Paths
 from credman.core.secret import Secret
+from credman.stores.changes import Change
 
 SCHEMES: Mapping[str, str] = {
     "file": "credman.stores.file:FileStore",
@@ -31,41 +31,17 @@ class Snapshot:
     """Args:
     revision: opaque; equal revisions mean equal contents.
     warnings: what a person should know about the state of the store.
+    obstacle: why a commit would be refused; None if nothing is known to stand in its way.
     """
 
     revision: str
     environments: tuple[Environment, ...]
     tokens: tuple[Token, ...]
     warnings: tuple[str, ...] = ()
+    obstacle: CredmanError | None = None
 
     def find_token(self, key: TokenKey) -> Token | None:
         return Contents(self.environments, self.tokens).find_token(key)
-
-
-@dataclass(frozen=True, slots=True)
-class PutToken:
-    """Stores a token or replaces its metadata.
-
-    Args:
-        token: as it shall be; versions that are stored already keep their values.
-        values: the values of its new versions.
-    """
-
-    token: Token
-    values: Mapping[Address, Secret] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveToken:
-    key: TokenKey
-
-
-@dataclass(frozen=True, slots=True)
-class PutEnvironment:
-    environment: Environment
-
-
-Change = PutToken | RemoveToken | PutEnvironment
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,75 +163,6 @@ def _find_plugin(scheme: str) -> str | None:
 
     found = entry_points(group=ENTRY_POINT_GROUP, name=scheme)
     return next((entry.value.partition("[")[0].strip() for entry in found), None)
-
-
-def apply_changes(contents: Contents, changes: Iterable[Change]) -> Contents:
-    """Returns: the contents after the changes. Pure; shared by all stores.
-
-    Raises:
-        NotFound: a token to remove is not there, or a version has no value.
-        UsageError: a name or a variable is outside the grammar.
-    """
-    for change in changes:
-        match change:
-            case PutToken():
-                contents = _put_token(contents, change)
-            case RemoveToken():
-                token = contents.find_token(change.key)
-                if token is None:
-                    raise NotFound(f"there is no token named {change.key.name}")
-                contents = _without(contents, token)
-            case PutEnvironment():
-                check_name("environment", change.environment.name)
-                kept = [
-                    e
-                    for e in contents.environments
-                    if e.name.casefold() != change.environment.name.casefold()
-                ]
-                environments = (*kept, change.environment)
-                contents = Contents(environments, contents.tokens, contents.values)
-            case _:
-                assert_never(change)
-    return contents
-
-
-def _put_token(contents: Contents, change: PutToken) -> Contents:
-    token = change.token
-    former = contents.find_token(token.key)
-    _check_names(token, former)
-    values = {**contents.values, **change.values}
-    wanted = {
-        address: values.get(address, values.get(_formerly(address, former)))
-        for version in token.versions
-        for address in (Address(token.key, version.number, name) for name in version.fields)
-    }
-    rest = contents if former is None else _without(contents, former)
-    found = {address: value for address, value in wanted.items() if value is not None}
-    if len(found) != len(wanted):
-        raise NotFound(f"a version of {token.key.name} has no value")
-    return Contents(rest.environments, (*rest.tokens, token), {**rest.values, **found})
-
-
-def _check_names(token: Token, former: Token | None) -> None:
-    check_name("environment", token.key.environment)
-    check_name("profile", token.key.profile)
-    check_name("token", token.key.name)
-    # What was stored when the list of refused ones was shorter can still be changed.
-    known = {v for f in former.fields for v in f.variables} if former else set()
-    for variable in (v for f in token.fields for v in f.variables):
-        check_variable_grammar(variable) if variable in known else check_variable(variable)
-
-
-def _formerly(address: Address, former: Token | None) -> Address:
-    return address if former is None else address._replace(key=former.key)
-
-
-def _without(contents: Contents, token: Token) -> Contents:
-    return Contents(
-        contents.environments,
-        tuple(t for t in contents.tokens if t is not token),
-        {a: v for a, v in contents.values.items() if a.key != token.key},
-    )
 
 
 def pick(values: Mapping[Address, Secret], addresses: Iterable[Address]) -> dict[Address, Secret]:

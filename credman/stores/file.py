@@ -30,15 +30,8 @@ from credman.core.model import Address, Contents
 from credman.core.paths import find_home, make_private_directory
 from credman.core.secret import Secret
 from credman.stores import disk
-from credman.stores.base import (
-    Change,
-    Committed,
-    Creation,
-    Snapshot,
-    Surroundings,
-    apply_changes,
-    pick,
-)
+from credman.stores.base import Committed, Creation, Snapshot, Surroundings, pick
+from credman.stores.changes import Change, apply_changes
 from credman.stores.seen import LastSeen, load_last_seen, save_last_seen, state_path
 from credman.vault import age, keys, slots
 from credman.vault.container import (
@@ -105,12 +98,15 @@ class FileStore:
     def snapshot(self) -> Snapshot:
         self._loaded = loaded = self._load()
         contents = loaded.document.contents
-        warnings = (self._rollback(loaded), disk.find_exposure(self._path))
+        obstacle = self._find_obstacle(loaded)
+        known = None if obstacle is None else obstacle.message
+        warnings = (known, disk.find_exposure(self._path))
         return Snapshot(
             loaded.revision,
             contents.environments,
             contents.tokens,
             tuple(warning for warning in warnings if warning is not None),
+            obstacle,
         )
 
     def reveal(self, addresses: Iterable[Address]) -> dict[Address, Secret]:
@@ -121,18 +117,13 @@ class FileStore:
     def commit(self, changes: Sequence[Change], *, expected_revision: str) -> Committed:
         if self._identity is None:
             self._loaded = self._load()  # whoever has to type a passphrase does not hold the lock
-        if self._opened_by_recovery:
-            raise Refused("a vault that was opened with the recovery key can only be read")
         with disk.locked(self._lock):
             loaded = self._load()
             if loaded.revision != expected_revision:
                 raise StoreConflict("the vault was changed by another process")
-            rolled_back = self._rollback(loaded)
-            if rolled_back is not None:
-                raise RolledBack(
-                    rolled_back,
-                    hint="put the newer copy back; to go on with this one remove " + self._seen,
-                )
+            obstacle = self._find_obstacle(loaded)
+            if obstacle is not None:
+                raise obstacle
             document = next_document(loaded.sealed, loaded.document)
             document = replace(
                 document,
@@ -205,6 +196,20 @@ class FileStore:
                 self._identity = identity
                 return document
         raise WrongPassphrase("wrong passphrase")
+
+    def _find_obstacle(self, loaded: _Loaded) -> CredmanError | None:
+        rolled_back = self._rollback(loaded)
+        if rolled_back is not None:
+            hint = f"put the newer copy back; to go on with this one remove {self._seen}"
+            return RolledBack(rolled_back, hint=hint)
+        if self._opened_by_recovery:
+            # Whoever knows its public key could have made this vault: a person should compare.
+            document = loaded.document
+            return Refused(
+                f"opened with the recovery key, so it can only be read: vault "
+                f"{document.vault_id}, generation {document.generation}"
+            )
+        return None
 
     def _rollback(self, loaded: _Loaded) -> str | None:
         seen = load_last_seen(self._seen)

@@ -7,15 +7,8 @@ from collections.abc import Iterable, Sequence
 from credman.core.errors import NoVault, Refused, StoreConflict
 from credman.core.model import Address, Contents
 from credman.core.secret import Secret
-from credman.stores.base import (
-    Change,
-    Committed,
-    Creation,
-    Snapshot,
-    Surroundings,
-    apply_changes,
-    pick,
-)
+from credman.stores.base import Committed, Creation, Snapshot, Surroundings, pick
+from credman.stores.changes import Change, apply_changes
 
 
 class MemoryStore:

@@ -30,16 +30,8 @@ from credman.core.model import (
     VersionState,
 )
 from credman.core.secret import Secret
-from credman.stores.base import (
-    Change,
-    Committed,
-    Creation,
-    PutEnvironment,
-    PutToken,
-    RemoveToken,
-    Snapshot,
-    Store,
-)
+from credman.stores.base import Committed, Creation, Snapshot, Store
+from credman.stores.changes import Change, PutEnvironment, PutToken, RemoveToken
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 NEWER: Mapping[str, object] = {"newer": ["kept", 1, None, {"as": True}]}

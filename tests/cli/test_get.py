@@ -110,7 +110,17 @@ def display() -> Iterator[dict[str, str]]:
     server = require_program("Xvfb")
     require_program("xclip")
     readable, writable = os.pipe()
-    command = [server, "-displayfd", str(writable), "-nolisten", "tcp", "-screen", "0", "64x64x8"]
+    command = [
+        server,
+        "-displayfd",
+        str(writable),
+        "-nolisten",
+        "tcp",
+        "-noreset",
+        "-screen",
+        "0",
+        "64x64x8",
+    ]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, pass_fds=[writable], stdout=quiet, stderr=quiet) as running:
         os.close(writable)

@@ -273,7 +273,7 @@ class TestRecoveryKey:
         for argv in (("remove", "hf", "--yes"), ("add", "x", "--no-check")):
             outcome = credman(*argv, answers=[key, "value"], passphrase=None)
             assert outcome.exit_code == 7
-            assert "opened with the recovery key can only be read" in outcome.stderr
+            assert "opened with the recovery key, so it can only be read: vault " in outcome.stderr
         assert read_vault() == before
 
     @pytest.mark.parametrize("position", [20, 40, -1])

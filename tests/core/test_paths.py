@@ -63,14 +63,14 @@ def test_a_relative_base_is_ignored_as_the_specification_says(relative: str) -> 
     [
         ("/srv/credman", "/srv/credman"),
         ("/srv/credman/", "/srv/credman"),
-        ("place", "/work/place"),
-        ("./a/../place", "/work/place"),
+        ("place", "/somewhere/place"),
+        ("./a/../place", "/somewhere/place"),
         ("..", "/"),
     ],
 )
 def test_one_variable_moves_everything(home: str, root: str) -> None:
     environ = {"CREDMAN_HOME": home, "HOME": "/home/me", "XDG_DATA_HOME": "/data"}
-    paths = find_paths(environ, "/work")
+    paths = find_paths(environ, "/somewhere")
     assert paths == Paths(*(os.path.join(root, part) for part in ("data", "config", "state")))
     assert paths.vault == os.path.join(root, "data", "vault.age")
     assert paths.config_file == os.path.join(root, "config", "config.toml")

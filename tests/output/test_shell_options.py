@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from credman.output.shells import Shell
-from tests.output.corpus import POSIX_SHELLS, QUOTINGS, VALUES, ShellProgram, make_hostile_folder
+from tests.output.corpus import (
+    CANARY,
+    POSIX_SHELLS,
+    QUOTED,
+    QUOTINGS,
+    UNQUOTED,
+    VALUES,
+    ShellProgram,
+    make_hostile_folder,
+)
 from tests.output.evaluation import (
     assert_exact,
     evaluate,
@@ -23,6 +32,7 @@ from tests.requirements import require_program
 
 CORPUS = name_values([value for value in VALUES if len(value) < 1000])
 TEXT = render(Shell.POSIX, CORPUS)
+SECOND = {f"SECOND_{name}": value for name, value in CORPUS.items()}
 
 SHELLS = {shell.name: shell for shell in POSIX_SHELLS}
 COMBINED = [
@@ -65,15 +75,16 @@ def test_options_that_change_splitting_and_globbing(
 @pytest.mark.parametrize("shell", POSIX_SHELLS, ids=lambda shell: shell.name)
 def test_every_option_of_the_shell(shell: ShellProgram, folder: Path) -> None:
     require_program(shell.argv[0])
+    (folder / ".second").write_bytes(render(Shell.POSIX, SECOND))
+    both = f"eval {QUOTED}; eval {UNQUOTED.replace('.text', '.second')}"
     tried = 0
     for prelude in _switches(shell, folder):
         if run_shell(shell, prelude, folder).returncode:
             continue  # only a new shell can be given this one
         tried += 1
-        for argument in QUOTINGS.values():
-            evaluated = evaluate(shell, f"eval {argument}", TEXT, folder, prelude=prelude)
-            assert wrong_values(CORPUS, evaluated) == {}, prelude
-            assert not (folder / "PWNED").exists(), prelude
+        evaluated = evaluate(shell, both, TEXT, folder, prelude=prelude)
+        assert wrong_values({**CORPUS, **SECOND}, evaluated) == {}, prelude
+        assert not (folder / CANARY).exists(), prelude
     assert tried > 15
 
 

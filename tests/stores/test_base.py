@@ -12,17 +12,8 @@ import pytest
 from credman.core.errors import CredmanError, DeniedVariable, NotFound, Unavailable, UsageError
 from credman.core.model import Contents, Environment, TokenKey
 from credman.core.secret import Secret
-from credman.stores.base import (
-    ENTRY_POINT_GROUP,
-    SCHEMES,
-    Change,
-    PutEnvironment,
-    PutToken,
-    RemoveToken,
-    apply_changes,
-    open_store,
-    pick,
-)
+from credman.stores.base import ENTRY_POINT_GROUP, SCHEMES, open_store, pick
+from credman.stores.changes import Change, PutEnvironment, PutToken, RemoveToken, apply_changes
 from credman.stores.memory import MemoryStore
 from credman.stores.testing import find_address, make_token, put, renew
 from tests.stores.driver import environment

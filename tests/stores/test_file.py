@@ -21,8 +21,9 @@ from credman.core.errors import (
 )
 from credman.core.model import MAX_VALUE_BYTES, Field
 from credman.core.secret import Secret
-from credman.session import NewToken, Selection, Session
+from credman.session import Selection, Session
 from credman.stores import disk
+from credman.stores.additions import NewToken
 from credman.stores.base import Creation, open_store
 from credman.stores.testing import make_token, put
 from credman.vault import age

@@ -9,7 +9,8 @@ import pytest
 from credman.core.errors import CredmanError, NameTaken, NotFound, StoreConflict
 from credman.core.model import VersionState
 from credman.core.secret import Secret
-from credman.stores.base import Change, Committed, Creation
+from credman.stores.base import Committed, Creation
+from credman.stores.changes import Change
 from credman.stores.memory import MemoryStore
 from tests.test_session import add, open_session
 
