@@ -18,6 +18,8 @@ from credman.core.errors import Unavailable, UsageError
 from credman.core.secret import Secret
 
 SECONDS = 30
+_LOOKS = 20
+_BETWEEN_LOOKS = 0.05
 
 
 def copy_for_a_while(
@@ -41,7 +43,7 @@ def copy_for_a_while(
     try:
         with _silence():
             pyperclip.copy(str(value))
-            is_there = pyperclip.paste() == value
+            is_there = _holds(value)
     except (pyperclip.PyperclipException, OSError, UnicodeError):
         is_there = False
     if not is_there:
@@ -53,6 +55,17 @@ def copy_for_a_while(
         _clear_later(str(value), seconds)
     context.note(f"{name} is on the clipboard for {seconds:.0f} s")
     return 0
+
+
+def _holds(value: Secret) -> bool:
+    import pyperclip
+
+    # xclip ends before it owns the clipboard; a first look may come too early.
+    for _ in range(_LOOKS):
+        if pyperclip.paste() == value:
+            return True
+        time.sleep(_BETWEEN_LOOKS)
+    return False
 
 
 @contextmanager

@@ -19,7 +19,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}", re.ASCII)
 
 # Variables that change how programs start or what a shell runs; compared without case, since zsh
-# ties path to PATH and Windows knows no case. Prefixes end with '*'.
+# ties path to PATH and Windows knows no case. Prefixes end with '*'. Among them are the integers of
+# shells (COLUMNS, SECONDS, …): what is assigned to one is evaluated as arithmetic, which runs the
+# $(…) of an index, however well the value is quoted.
 # fmt: off
 _DENIED = frozenset((
     "LD_*", "DYLD_*", "BASH_FUNC_*", "BASH_*", "PYTHON*", "PERL5*", "PERLLIB", "RUBY*",
@@ -37,7 +39,12 @@ _DENIED = frozenset((
     "TMPDIR", "TEMP", "TMP", "EDITOR", "VISUAL", "PAGER", "BROWSER", "LESSOPEN", "LESSCLOSE",
     "MANPAGER", "SSH_ASKPASS", "SUDO_ASKPASS", "SSH_AUTH_SOCK", "GCONV_PATH", "LOCPATH",
     "NLSPATH", "GLIBC_TUNABLES", "OPENSSL_CONF", "OPENSSL_ENGINES", "OPENSSL_MODULES",
-    "SSLKEYLOGFILE", "MALLOC_*", "HOSTALIASES", "RESOLV_HOST_CONF", "CREDMAN_*",
+    "SSLKEYLOGFILE", "MALLOC_*", "HOSTALIASES", "RESOLV_HOST_CONF", "CREDMAN_*", "BASHPID",
+    "BAUD", "COLUMNS", "DIRSTACKSIZE", "ERRNO", "FUNCNEST", "KEYTIMEOUT", "KSHEGID", "KSHGID",
+    "KSHUID", "LINES", "LISTMAX", "LOGCHECK", "MAILCHECK", "PERIOD", "PGRP", "REPORTMEMORY",
+    "REPORTTIME", "SRANDOM", "TRY_BLOCK_ERROR", "TRY_BLOCK_INTERRUPT", "TTYIDLE", "USER_ID",
+    "ZLE_*", "EPOCHSECONDS", "EPOCHREALTIME", "TAR_OPTIONS", "RSYNC_RSH", "MAKEFLAGS", "MFLAGS",
+    "INPUTRC", "XDG_*", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER",
 ))
 # fmt: on
 _DENIED_EXACT = frozenset(entry for entry in _DENIED if not entry.endswith("*"))

@@ -215,7 +215,7 @@ def test_what_clears_the_clipboard_keeps_no_descriptor_of_the_caller() -> None:
 @pytest.mark.parametrize("value", [HF.encode(), "é☃ *".encode(), b"two\nlines\n", b" "])
 def test_clipboard_is_cleared_if_unchanged(value: bytes) -> None:
     with display() as screen:
-        copy_for(0.5, value, screen)
+        copy_for(1.0, value, screen)
         assert paste(screen) == value
         wait_for(screen, b"")
 
@@ -224,6 +224,7 @@ def test_clipboard_is_left_if_changed() -> None:
     with display() as screen:
         copy_for(0.5, HF.encode(), screen)
         copy(screen, b"of the user")
+        wait_for(screen, b"of the user")
         time.sleep(1.2)
         assert paste(screen) == b"of the user"
 
