@@ -5,8 +5,7 @@ Names are handed on lazily: importing the package costs nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # typing costs more to import than all of this module
 if TYPE_CHECKING:
     from credman.core.secret import Secret
 

@@ -9,8 +9,8 @@ import os
 import resource
 import signal
 import sys
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # typing costs more to import than all of this module
 if TYPE_CHECKING:
     from credman.cli.context import Context
 

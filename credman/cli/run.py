@@ -57,9 +57,16 @@ def run(argv: Sequence[str], context: Context) -> Execution | int:
         context.note(f"{PROGRAM}: error: unexpected {type(error).__name__} in {_where(error)}")
         context.note(f"{PROGRAM}: hint: this is a bug in credman: please report this line")
         code = 1
-    if name == "env":
+    if _means_env(name, argv):
         _fail_eval(context)
     return _EXEC_FAILED if name == "exec" and code != _INTERRUPTED else code
+
+
+def _means_env(name: str, argv: Sequence[str]) -> bool:
+    # A typo before or in "env" must stop the shell that evaluates the answer just as well.
+    if name in COMMANDS:
+        return name == "env"
+    return "env" in argv or find_nearest(name, COMMANDS) == "env"
 
 
 def render_help() -> str:

@@ -73,8 +73,9 @@ def prepare_execution(
 
 
 def replace_process(execution: Execution) -> ExecutionFailed:
-    """Becomes the command. Looks it up as ``execvp`` does: along the ``PATH`` of its environment,
-    unless its name holds a slash; an empty entry of PATH is the current directory, as in a shell.
+    """Becomes the command. Looks it up along the ``PATH`` of its environment, unless its name holds
+    a slash; an empty entry of PATH is the current directory, as in a shell. A script without ``#!``
+    is not handed to a shell: it cannot be executed.
 
     Returns:
         Only if it could not be run.

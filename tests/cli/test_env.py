@@ -120,6 +120,8 @@ FAILURES = {
     "unsupported shell": (["env", "--shell", "cmd"], {}, 2),
     "two environments": (["env", "prod", "-e", "dev"], {}, 2),
     "unknown name": (["env", "--only", "nosuch"], {}, 3),
+    "option before the command": (["-e", "prod", "env"], {}, 2),
+    "typo in the command": (["evn", "prod"], {}, 2),
     "unknown profile": (["env", "-p", "nosuch"], {}, 3),
     "empty environment": (["env", ""], {}, 2),
     "wrong passphrase": (["env"], {"CREDMAN_PASSPHRASE": "another one entirely"}, 4),
