@@ -24,7 +24,7 @@ format: .venv/developed
 	$(BIN)/ruff check --fix .
 
 benchmark: .venv/developed
-	$(BIN)/python benchmarks/latency.py
+	$(BIN)/python benchmarks/latency.py --write docs/performance.md
 
 clean:
 	rm -rf .venv .venv-3.13 build dist

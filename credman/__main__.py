@@ -58,7 +58,8 @@ def _forbid_core_dumps() -> tuple[int, int]:
 
 
 def _run(argv: list[str], closed: set[int], core_limits: tuple[int, int]) -> int:
-    from credman.cli.run import run
+    from credman.cli.run import report_error, run
+    from credman.core.errors import CredmanError
 
     context = _make_context(closed)
     result = run(argv, context)
@@ -69,7 +70,7 @@ def _run(argv: list[str], closed: set[int], core_limits: tuple[int, int]) -> int
     _restore_streams(closed)
     resource.setrlimit(resource.RLIMIT_CORE, core_limits)
     failed = replace_process(result)
-    context.note(f"credman: error: {failed.message}")
+    report_error(context, CredmanError(failed.message), argv)
     return failed.exit_code
 
 

@@ -15,6 +15,7 @@ from credman.core.config import Config
 from credman.core.errors import (
     CredmanError,
     NotFound,
+    Refused,
     StoreConflict,
     UsageError,
 )
@@ -249,7 +250,17 @@ class Session:
             What was removed.
         """
         token = self.own_token(name)
-        self._commit(lambda _: [RemoveToken(token.key)])
+
+        def changes(snapshot: Snapshot) -> list[Change]:
+            found = snapshot.find_token(token.key)
+            if found is not None and found != token:
+                raise Refused(
+                    f"{token.key.name} was changed by another process",
+                    hint="nothing was removed; look at it again",
+                )
+            return [RemoveToken(token.key)]
+
+        self._commit(changes)
         return token
 
     def own_token(self, name: str) -> Token:

@@ -15,11 +15,12 @@ from credman.cli.values import (
     plan_fields,
     refuse_value_as_argument,
 )
-from credman.core.errors import Interrupted, NotFound, UsageError
+from credman.core.errors import Interrupted, NotFound, UsageError, VaultExists
 from credman.core.intervals import parse_date, parse_interval
 from credman.core.model import Field, Schedule
 from credman.core.names import BASE_ENVIRONMENT, check_name, is_proxy_variable
 from credman.core.secret import Secret, mask
+from credman.output.process import MAX_STRING_BYTES
 from credman.providers.catalogue import Catalogue, Provider, load_catalogue
 from credman.session import Session
 from credman.stores.additions import NewToken
@@ -65,7 +66,8 @@ def add(
     Example: credman add hf -e prod
     """
     catalogue = load_catalogue()
-    given = (name, invocation.env, invocation.profile, provider, note)
+    words = (*(var or ()), *(field or ()), *note.split())
+    given = (name, invocation.env, invocation.profile, provider, expires, *words)
     refuse_value_as_argument(catalogue, given)
     check_name("token", name)
     if var and field:
@@ -84,27 +86,27 @@ def add(
     )
     context, session = invocation.context, invocation.open_session()
     is_first = not session.store.exists()
+    source = TokenSource(invocation, catalogue, known, check=not no_check)
+    values: dict[str, Secret] | None = None
     if is_first:
-        values = _read_first(
-            invocation,
-            session,
-            new,
-            TokenSource(invocation, catalogue, known, check=not no_check),
-            known,
-        )
-    else:
-        if replace and not (provider or var or field):
-            new, known = _as_before(new, session, catalogue)
-        session.check_new(new)
-        invocation.report(session)
-        _announce(context, new, known, session.target_environment())
+        is_first, values = _begin(invocation, session, new, source, known)
+    elif replace and not (provider or var or field):
+        new, known = _as_before(new, session, catalogue)
         source = TokenSource(invocation, catalogue, known, check=not no_check)
-        values = source.read(new.fields)
+    session.check_new(new)
+    invocation.report(session)
+    if values is None:
+        _announce(context, new, known, session.target_environment())
+        values = _read(source, new, is_first=is_first)
     for variable in (v for f in new.fields for v in f.variables if is_proxy_variable(v)):
         context.warn(f"{variable} redirects the network traffic of most programs")
+    for name, value in values.items():
+        if len(name) + len(value.to_bytes()) + 2 > MAX_STRING_BYTES:
+            context.warn(f"{name} is too long for an environment variable; credman get prints it")
     token = session.add(new, values)
     invocation.report(session)
-    context.note(f"stored {token.key.name}{_masked(new.fields, values)}, not checked")
+    masked = _masked(catalogue, new.fields, values)
+    context.note(f"stored {token.key.name}{masked}, not checked")
     if is_first:
         environment = token.key.environment
         chosen = "" if environment == BASE_ENVIRONMENT else f" {environment}"
@@ -113,27 +115,37 @@ def add(
         )
 
 
-def _read_first(
+def _begin(
     invocation: Invocation,
     session: Session,
     new: NewToken,
     source: TokenSource,
     provider: Provider | None,
-) -> dict[str, Secret]:
-    # What can be refused is refused before a vault is made; what has to be asked for comes after,
-    # so that a person chooses the passphrase first.
+) -> tuple[bool, dict[str, Secret] | None]:
+    """Makes the vault. What can be refused is refused before; what has to be asked for comes after,
+    so that a person chooses the passphrase first.
+
+    Returns:
+        Whether the vault is ours, and the values if they were piped in.
+    """
     environment = session.check_first(new)
-    context = invocation.context
-    if not context.stdin.is_terminal:
-        _announce(context, new, provider, environment)
+    values: dict[str, Secret] | None = None
+    if not invocation.context.stdin.is_terminal:
+        _announce(invocation.context, new, provider, environment)
         values = source.read(new.fields)
+    try:
         create_store(invocation, session.store)
-        return values
-    create_store(invocation, session.store)
-    _announce(context, new, provider, environment)
+    except VaultExists:  # somebody else was first, a moment ago
+        return False, values
+    return True, values
+
+
+def _read(source: TokenSource, new: NewToken, *, is_first: bool) -> dict[str, Secret]:
     try:
         return source.read(new.fields)
     except Interrupted:
+        if not is_first:
+            raise
         raise Interrupted("stopped; the vault is made, no token is stored") from None
 
 
@@ -146,8 +158,9 @@ def _announce(context: Context, new: NewToken, provider: Provider | None, enviro
         context.note(f"create one: {provider.create_url}")
 
 
-def _masked(fields: tuple[Field, ...], values: dict[str, Secret]) -> str:
-    shown = [mask(values[f.name]) for f in fields if f.secret and f.name in values]
+def _masked(catalogue: Catalogue, fields: tuple[Field, ...], values: dict[str, Secret]) -> str:
+    secret = [values[f.name] for f in fields if f.secret and f.name in values]
+    shown = [mask(value, head=catalogue.public_head(value)) for value in secret]
     return f" ({', '.join(shown)})" if shown else ""
 
 

@@ -1,16 +1,18 @@
 """A value on the clipboard for half a minute.
 
-pyperclip finds the system's own tool and hands it the value on its standard input, never in an
-argument. Clearing happens in a child that outlives the command and looks first whether the
-clipboard still holds the value.
+pyperclip hands the value to the system's own tool. Which one is chosen here, for of those that it
+knows one (qdbus) takes the value as an argument, where other users read it. Clearing happens in a
+child that outlives the command and looks first whether the clipboard still holds the value.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from credman.cli.context import Context
@@ -20,6 +22,14 @@ from credman.core.secret import Secret
 SECONDS = 30
 _LOOKS = 20
 _BETWEEN_LOOKS = 0.05
+_MECHANISMS = (
+    ("wsl", "WSL_DISTRO_NAME", ("clip.exe", "powershell.exe")),
+    ("wl-clipboard", "WAYLAND_DISPLAY", ("wl-copy", "wl-paste")),
+    ("xclip", "DISPLAY", ("xclip",)),
+    ("xsel", "DISPLAY", ("xsel",)),
+)
+"""Those that take the value on standard input: pyperclip's name, the variable that says that there
+is such a session, the programs."""
 
 
 def copy_for_a_while(
@@ -31,8 +41,6 @@ def copy_for_a_while(
         UsageError: the value is not text.
         Unavailable: there is no clipboard, or no tool for it.
     """
-    import pyperclip
-
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
@@ -40,13 +48,7 @@ def copy_for_a_while(
             f"the value of {name} is not text, so no clipboard holds it",
             hint=f"credman get {name} > FILE",
         ) from None
-    try:
-        with _silence():
-            pyperclip.copy(str(value))
-            is_there = _holds(value)
-    except (pyperclip.PyperclipException, OSError, UnicodeError):
-        is_there = False
-    if not is_there:
+    if not (_choose_mechanism(context.environ) and _copy(value)):
         raise Unavailable(
             "there is no clipboard here that takes the value",
             hint="on Linux it takes xclip, xsel or wl-clipboard, and a graphical session",
@@ -55,6 +57,33 @@ def copy_for_a_while(
         _clear_later(str(value), seconds)
     context.note(f"{name} is on the clipboard for {seconds:.0f} s")
     return 0
+
+
+def _choose_mechanism(environ: Mapping[str, str]) -> bool:
+    import pyperclip
+
+    if sys.platform == "darwin":
+        pyperclip.set_clipboard("pbcopy")
+        return True
+    path = environ.get("PATH", os.defpath)
+    for name, session, programs in _MECHANISMS:
+        if environ.get(session) and all(shutil.which(program, path=path) for program in programs):
+            if name == "wsl":  # set_clipboard has no name for it
+                pyperclip.copy, pyperclip.paste = pyperclip.init_wsl_clipboard()
+            else:
+                pyperclip.set_clipboard(name)
+            return True
+    return False
+
+
+def _copy(value: Secret) -> bool:
+    import pyperclip
+
+    # For WSL pyperclip raises a bare Exception.
+    with contextlib.suppress(Exception), _silence():
+        pyperclip.copy(str(value))
+        return _holds(value)
+    return False
 
 
 def _holds(value: Secret) -> bool:

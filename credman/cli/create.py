@@ -5,7 +5,15 @@ from __future__ import annotations
 import os
 
 from credman.cli.options import Invocation
-from credman.core.errors import Refused, Unavailable
+from credman.cli.terminal import Terminal
+from credman.core.errors import (
+    CredmanError,
+    Interrupted,
+    Refused,
+    Unavailable,
+    UsageError,
+    VaultExists,
+)
 from credman.stores.base import Creation, Store
 
 
@@ -21,13 +29,18 @@ def create_store(invocation: Invocation, store: Store, *, recovery_file: str | N
     context, source = invocation.context, invocation.source
     wants_recovery = recovery_file is not None or source.is_attended()
     recovery = os.urandom(32) if wants_recovery else None
+    if recovery_file == "":
+        raise UsageError("--recovery-file needs the path of a file")
     if recovery_file is not None and recovery is not None:
         recovery_file = os.path.join(context.cwd, recovery_file)
         _write_recovery_file(recovery_file, recovery)
     try:
-        store.create(Creation(source.new_passphrase(), recovery))
-    except BaseException:
-        if recovery_file is not None:
+        passphrase = source.new_passphrase()
+        if recovery is not None and recovery_file is None:
+            _show_recovery(context.terminal, recovery)
+        store.create(Creation(passphrase, recovery))
+    except BaseException as error:
+        if recovery_file is not None and not _is_made(store, error):
             os.unlink(recovery_file)
         raise
     where = store.describe().get("path", "")
@@ -37,14 +50,30 @@ def create_store(invocation: Invocation, store: Store, *, recovery_file: str | N
         context.note("without the passphrase its tokens are lost")
     elif recovery_file is not None:
         context.note(f"recovery key written to {recovery_file}: keep it offline")
-    else:
-        from credman.vault.keys import render_identity
 
-        # Only ever to the terminal: a stream could be a log.
-        context.terminal.write(
+
+def _is_made(store: Store, error: BaseException) -> bool:
+    # A signal may arrive after the vault was put in place: then the key belongs to it, and stays.
+    if isinstance(error, VaultExists):
+        return False
+    try:
+        return store.exists()
+    except CredmanError:
+        return True
+
+
+def _show_recovery(terminal: Terminal, recovery: bytes) -> None:
+    # Before the vault is made, so that there is none whose key nobody saw. Only ever to the
+    # terminal: a stream could be a log.
+    from credman.vault.keys import render_identity
+
+    try:
+        terminal.write(
             "  recovery key, shown once on this terminal, keep it offline:\n"
             f"  {render_identity(recovery)}\n"
         )
+    except OSError:
+        raise Interrupted("the terminal has gone") from None
 
 
 def _write_recovery_file(path: str, recovery: bytes) -> None:

@@ -7,7 +7,7 @@ what typer sees of it, so that they are spelled once.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ from credman.cli.context import Context
 from credman.cli.unlock import PassphraseSource
 from credman.core.config import Config, load_config
 from credman.core.errors import UsageError
-from credman.core.names import check_name
+from credman.core.names import check_name, looks_like_value
 from credman.output.process import Execution
 from credman.session import Selection, Session
 from credman.stores.base import Store, Surroundings, open_store
@@ -60,6 +60,9 @@ OnlyOption = Annotated[
         "--only", metavar="A,B", help="Only these tokens or variables", show_default=False
     ),
 ]
+
+_FREE = ("store", "recovery_file")
+"""Paths may hold anything. Elsewhere a token in the place of a name is refused, not repeated."""
 
 _SELECTING = {"env": EnvironmentOption, "profile": ProfileOption}
 _OPENING = {"store": StoreOption, "passphrase_fd": PassphraseOption, "no_input": NoInputOption}
@@ -139,6 +142,7 @@ def command(
     def decorate(function: Callable[..., Result]) -> Callable[..., Result]:
         def run(ctx: typer.Context, **given: Any) -> Result:
             invocation: Invocation = ctx.obj
+            _refuse_values(given)
             for name in shared:
                 setattr(invocation, name, given.pop(name))
             return function(invocation, **given)
@@ -165,6 +169,17 @@ def command(
         return run
 
     return decorate
+
+
+def _refuse_values(given: Mapping[str, object]) -> None:
+    for name, value in given.items():
+        words = value if isinstance(value, list) else [value]
+        if name not in _FREE and any(isinstance(w, str) and looks_like_value(w) for w in words):
+            raise UsageError(
+                "that looks like a token itself, which is never given on the command line",
+                hint="it is in your shell's history now, so it should be replaced; "
+                "credman add NAME asks for the value",
+            )
 
 
 def parse_only(only: str | None) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from credman.cli import ALIASES, COMMANDS
 from credman.cli.context import Context
 from credman.core.errors import CredmanError, UsageError
-from credman.core.names import find_nearest, quote_untrusted
+from credman.core.names import find_nearest, looks_like_value, quote_untrusted
 
 if TYPE_CHECKING:
     from credman.output.process import Execution
@@ -43,7 +43,7 @@ def run(argv: Sequence[str], context: Context) -> Execution | int:
         result = _dispatch(name, list(argv[1:]), context)
         return 0 if result is None else result
     except CredmanError as error:
-        _report(context, error)
+        report_error(context, error, argv)
         code = error.exit_code
     except BrokenPipeError:
         code = _BROKEN_PIPE
@@ -57,6 +57,8 @@ def run(argv: Sequence[str], context: Context) -> Execution | int:
         context.note(f"{PROGRAM}: error: unexpected {type(error).__name__} in {_where(error)}")
         context.note(f"{PROGRAM}: hint: this is a bug in credman: please report this line")
         code = 1
+    finally:
+        context.terminal.release()
     if _means_env(name, argv):
         _fail_eval(context)
     return _EXEC_FAILED if name == "exec" and code != _INTERRUPTED else code
@@ -110,7 +112,7 @@ def _dispatch(name: str, arguments: list[str], context: Context) -> Execution | 
     if name == "exec" and "--" in arguments:
         split = arguments.index("--")
         arguments, trailing = arguments[:split], arguments[split + 1 :]
-    if context.stdout.is_closed and name in ("get", "env", "show", "list", "providers"):
+    if context.stdout.is_closed and name in ("get", "env", "show", "list", "providers", "use"):
         raise CredmanError("standard output is closed")
     parser = load_parser(name)
     return _parse_and_run(parser, name, arguments, trailing, context)
@@ -204,26 +206,37 @@ def _unknown_command(name: str) -> UsageError:
     return UsageError(f"there is no command {shown}", hint=hint)
 
 
-def _report(context: Context, error: CredmanError) -> None:
+def report_error(context: Context, error: CredmanError, argv: Sequence[str]) -> None:
+    """Prints an error and its hint. A message may repeat a word of the command line, and the word
+    may be a token that was put in the wrong place: such words are left out.
+
+    Args:
+        argv: the command line.
+    """
     for label, text in (("error", error.message), ("hint", error.hint)):
+        for word in _words(argv):
+            if word in text and _may_be_token(word):
+                text = text.replace(word, "…")
         if text:
-            context.note(f"{PROGRAM}: {label}: {quote_untrusted(_without_tokens(text))}")
+            context.note(f"{PROGRAM}: {label}: {quote_untrusted(text)}")
 
 
-def _without_tokens(text: str) -> str:
-    # A message may repeat a name, and the name may be a token that was pasted in its place.
-    from credman.core.secret import mask
+def _words(argv: Sequence[str]) -> list[str]:
+    # Also what is stuck to an option: --env=VALUE, -eVALUE.
+    words = {part for word in argv for part in (word, word.partition("=")[2], word[2:]) if part}
+    return sorted(words, key=len, reverse=True)
+
+
+def _may_be_token(word: str) -> bool:
+    if len(word) < _SHORTEST_TOKEN:
+        return False
+    if looks_like_value(word):
+        return True
     from credman.providers.catalogue import load_catalogue
 
-    words = [word.strip("'\",:;?()") for word in text.split()]
-    long = [word for word in words if len(word) >= _SHORTEST_TOKEN]
-    if long:
-        with contextlib.suppress(CredmanError):
-            catalogue = load_catalogue()
-            for word in long:
-                if catalogue.identify(word) is not None:
-                    text = text.replace(word, mask(word))
-    return text
+    with contextlib.suppress(CredmanError):
+        return load_catalogue().identify(word) is not None
+    return True
 
 
 def _fail_eval(context: Context) -> None:

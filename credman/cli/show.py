@@ -14,6 +14,7 @@ from credman.cli.render import (
 from credman.core.model import Token
 from credman.core.names import quote_untrusted
 from credman.core.secret import mask
+from credman.providers.catalogue import load_catalogue
 
 
 @command()
@@ -27,7 +28,11 @@ def show(invocation: Invocation, name: NameArgument, json: JsonOption = False) -
     values = session.values(token)
     invocation.report(session)
     fields = [f for f in token.fields if f.name in values]
-    shown = {f.name: mask(values[f.name]) if f.secret else str(values[f.name]) for f in fields}
+    head = load_catalogue().public_head
+    shown = {
+        name: mask(value, head=head(value)) if is_secret else str(value)
+        for name, value, is_secret in ((f.name, values[f.name], f.secret) for f in fields)
+    }
     if json:
         facts = {
             **token_facts(token),
@@ -71,7 +76,11 @@ def _render_stored(token: Token, now: datetime) -> str:
 
 def _render_expiry_date(token: Token, now: datetime) -> str:
     expires_at = token.schedule.expires_at
-    return NOTHING if expires_at is None else f"{expires_at:%Y-%m-%d}, {render_expiry(token, now)}"
+    return (
+        NOTHING
+        if expires_at is None
+        else f"{expires_at.date().isoformat()}, {render_expiry(token, now)}"
+    )
 
 
 def _render_interval(token: Token, now: datetime) -> str:

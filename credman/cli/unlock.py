@@ -119,7 +119,8 @@ class PassphraseSource:
                 stdout=subprocess.PIPE,
                 timeout=_COMMAND_SECONDS,
                 cwd=self._context.cwd,
-                env=dict(environ),
+                # Without itself: a command that runs credman would call for itself for ever.
+                env={k: v for k, v in environ.items() if k != "CREDMAN_PASSPHRASE_COMMAND"},
                 check=False,
             )
         except subprocess.TimeoutExpired:

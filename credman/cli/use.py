@@ -28,10 +28,14 @@ def use(invocation: Invocation, json: JsonOption = False) -> None:
         "environment": config.environment or "default",
         "profile": config.profile or DEFAULT_PROFILE,
     }
+    text = f"environment {chosen['environment']}, profile {chosen['profile']}"
     if json:
         context.stdout.print(render_json(chosen))
-        return
-    context.stdout.print(f"environment {chosen['environment']}, profile {chosen['profile']}")
+    elif invocation.env or invocation.profile:
+        # Not a result but news: a full standard output is no reason to fail after the change.
+        context.note(f"{text} from now on")
+    else:
+        context.stdout.print(text)
     for variable, what in (("CREDMAN_ENV", "environment"), ("CREDMAN_PROFILE", "profile")):
         if context.environ.get(variable):
             context.warn(f"{variable} is set in this shell, and counts more than this {what}")

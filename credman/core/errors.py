@@ -20,7 +20,8 @@
     │   ├── VaultNewer           6  written by a newer credman
     │   └── LockTimeout          6  another credman holds the lock
     ├── Refused                  7  refused, or the user said no
-    │   └── NameTaken            7
+    │   ├── NameTaken            7
+    │   └── VaultExists          7
     └── Interrupted            130  Ctrl-C at a prompt
 
 Rule: a message or a hint never holds a value, a passphrase, or text that may be one.
@@ -130,6 +131,10 @@ class Refused(CredmanError):
 
 class NameTaken(Refused):
     kind = "name_taken"
+
+
+class VaultExists(Refused):
+    kind = "vault_exists"
 
 
 class Interrupted(CredmanError):

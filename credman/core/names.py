@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 from credman.core.errors import DeniedVariable, UsageError
 
@@ -16,6 +17,7 @@ DEFAULT_PROFILE = "default"
 WELL_KNOWN_ENVIRONMENTS = (BASE_ENVIRONMENT, "dev", "test", "staging", "prod")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_LONG_RUN = re.compile(r"[A-Za-z0-9]{20,}", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}", re.ASCII)
 
 # Variables that change how programs start or what a shell runs; compared without case, since zsh
@@ -44,7 +46,11 @@ _DENIED = frozenset((
     "KSHUID", "LINES", "LISTMAX", "LOGCHECK", "MAILCHECK", "PERIOD", "PGRP", "REPORTMEMORY",
     "REPORTTIME", "SRANDOM", "TRY_BLOCK_ERROR", "TRY_BLOCK_INTERRUPT", "TTYIDLE", "USER_ID",
     "ZLE_*", "EPOCHSECONDS", "EPOCHREALTIME", "TAR_OPTIONS", "RSYNC_RSH", "MAKEFLAGS", "MFLAGS",
-    "INPUTRC", "XDG_*", "STTY", "EXECSHELL", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER",
+    "INPUTRC", "XDG_*", "STTY", "EXECSHELL", "JOBMAX", "LESS", "VIMINIT", "EXINIT", "LANG",
+    "LANGUAGE", "LC_*", "BUILTINS", "HISTORY", "HISTORYWORDS", "WIDGETS", "JOBSTATES",
+    "JOBTEXTS", "JOBDIRS", "FUNCSTACK", "FUNCTRACE", "FUNCFILETRACE", "FUNCSOURCETRACE",
+    "GALIASES", "SALIASES", "NAMEDDIRS", "USERDIRS", "USERGROUPS", "DIS_*", "KEYMAPS", "ERRNOS",
+    "SYSPARAMS", "MAPFILE", "RESWORDS", "PATCHARS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER",
 ))
 # fmt: on
 _DENIED_EXACT = frozenset(entry for entry in _DENIED if not entry.endswith("*"))
@@ -129,6 +135,17 @@ def find_nearest(name: str, known: Iterable[str]) -> str | None:
     by_fold = {candidate.casefold(): candidate for candidate in known}
     found = get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.6)
     return by_fold[found[0]] if found else None
+
+
+def looks_like_value(text: str) -> bool:
+    """Whether a word is more likely a token than a name for one: it holds a long run of letters and
+    digits without order, as people do not write them."""
+    return any(_changes(run) * 3 >= len(run) for run in _LONG_RUN.findall(text))
+
+
+def _changes(run: str) -> int:
+    kinds = [character.isdigit() * 2 + character.isupper() for character in run]
+    return sum(a != b for a, b in pairwise(kinds))
 
 
 def quote_untrusted(text: str) -> str:

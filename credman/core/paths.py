@@ -102,6 +102,13 @@ def make_private_directory(path: str) -> None:
     if parent != path:
         make_private_directory(parent)
     try:
+        owner = os.stat(parent).st_uid
+        if os.geteuid() == 0 and owner != 0:
+            # sudo with the caller's HOME: what root makes there, its owner could never use.
+            raise Unavailable(
+                f"{parent} belongs to another user, and credman runs as root",
+                hint="run it as that user, or set CREDMAN_HOME to a directory of root's own",
+            )
         os.mkdir(path, 0o700)
         os.chmod(path, 0o700)
     except FileExistsError:

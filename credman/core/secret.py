@@ -36,20 +36,17 @@ class Secret(str):
         raise AttributeError("a Secret is not shown")
 
 
-def mask(value: str) -> str:
-    """What may be shown of a value: a known kind of prefix and its last four characters.
+def mask(value: str, *, head: str = "") -> str:
+    """What may be shown of a value: what its provider puts at the beginning of all its tokens, and
+    the last four characters.
 
     Args:
         value: the value; one of fewer than 20 characters shows nothing of itself.
+        head: the beginning, as ``Catalogue.public_head`` gives it.
 
     Returns:
         For example ``hf_…QxYz``.
     """
     if len(value) < 20 or not value.isascii() or not value.isprintable():
         return "…"
-    head = ""
-    for end in range(min(12, len(value) // 4), 0, -1):
-        if value[end - 1] in "_-" and value[: end - 1].replace("_", "").replace("-", "").isalnum():
-            head = value[:end]
-            break
-    return f"{head}…{value[-4:]}"
+    return f"{head if value.startswith(head) else ''}…{value[-4:]}"

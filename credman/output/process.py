@@ -47,7 +47,8 @@ def check_lengths(variables: Mapping[str, Secret]) -> None:
         if len(name) + len(value.to_bytes()) + 2 > MAX_STRING_BYTES:
             raise UsageError(
                 f"the value of {name} is too long for an environment variable",
-                hint=f"the system takes {MAX_STRING_BYTES - 2} bytes, the name included",
+                hint=f"the system takes {MAX_STRING_BYTES - 2} bytes, the name included; "
+                "--only with the others leaves it out, credman get prints it",
             )
 
 
@@ -66,7 +67,8 @@ def prepare_execution(
     for name in variables:
         check_variable(name)
     check_lengths(variables)
-    kept = {k: v for k, v in environ.items() if k not in PRIVATE_VARIABLES}
+    # An entry without a name (env -- =x=y …) can be inherited, but Python passes none on.
+    kept = {k: v for k, v in environ.items() if k and k not in PRIVATE_VARIABLES}
     # As in os.environ: bytes that are not text of the locale travel as surrogates.
     added = {name: os.fsdecode(value.to_bytes()) for name, value in variables.items()}
     return Execution(tuple(argv), {**kept, **added})

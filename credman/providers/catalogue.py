@@ -16,6 +16,8 @@ from typing import Any
 from credman.core.errors import CredmanError, NotFound, UsageError
 from credman.core.names import check_name, check_variable, find_nearest
 
+_LITERAL_HEAD = re.compile(r"[A-Za-z0-9_-]+(?![*+?{A-Za-z0-9_-])")
+
 
 class ShapeKind(Enum):
     """How much a shape says about who issued a value."""
@@ -120,6 +122,15 @@ class Catalogue:
         }
         return self.providers[claims.pop()] if len(claims) == 1 else None
 
+    def public_head(self, value: str) -> str:
+        """Returns: how all tokens of the value's kind begin, such as ``hf_``; empty if its provider
+        is not known."""
+        provider = self.identify(value)
+        shapes = () if provider is None else provider.shapes
+        fitting = next((s for s in shapes if s.kind is ShapeKind.PREFIX and s.fits(value)), None)
+        found = None if fitting is None else _LITERAL_HEAD.match(fitting.pattern)
+        return found[0] if found else ""
+
     def doubt(self, provider: Provider, field: str, value: str) -> str | None:
         """Whether a value's shape contradicts the provider it is said to come from.
 
@@ -131,8 +142,11 @@ class Catalogue:
             return f"this looks like a token of {other.title}, not of {provider.title}"
         if provider.find_shape(field, value) is not None:
             return None
-        if other is provider:
+        elsewhere = next((s for s in provider.shapes if s.fits(value)), None)
+        if elsewhere is not None and elsewhere.field in (f.name for f in provider.fields):
             return f"this looks like another part of the token, not like {field}"
+        if elsewhere is not None:
+            return f"this looks like a {elsewhere.name}, which belongs in {elsewhere.field}"
         if any(s.field == field and s.kind is not ShapeKind.SHARED for s in provider.shapes):
             return f"this does not look like a token of {provider.title}"
         return None

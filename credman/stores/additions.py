@@ -80,7 +80,7 @@ def plan_addition(
         token = replace(former.with_version(version), fields=_merge_fields(new.fields, former))
     token = replace(
         token,
-        provider=new.provider,
+        provider=new.provider or token.provider,
         note=new.note or token.note,
         schedule=new.schedule if new.schedule != Schedule() else token.schedule,
     )

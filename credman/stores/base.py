@@ -20,7 +20,6 @@ from credman.stores.changes import Change
 
 SCHEMES: Mapping[str, str] = {
     "file": "credman.stores.file:FileStore",
-    "memory": "credman.stores.memory:MemoryStore",
 }
 ENTRY_POINT_GROUP = "credman.stores"
 _URL = re.compile(r"([a-z][a-z0-9+.-]{1,31}):(.*)", re.ASCII | re.DOTALL)
@@ -96,7 +95,7 @@ class Store(Protocol):
         """Makes an empty store.
 
         Raises:
-            Refused: there is one already.
+            VaultExists: there is one already.
         """
 
     def snapshot(self) -> Snapshot:

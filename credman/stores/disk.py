@@ -207,11 +207,21 @@ def _keep(path: str, backup: str) -> None:
                 raise
             data = read_own_file(path, limit=os.lstat(path).st_size)
             _write_new(temporary, data or b"")
+        _make_private(temporary)
         os.rename(temporary, backup)
     finally:
         # Also after success: where both are links to one file already, rename does nothing.
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+
+
+def _make_private(path: str) -> None:
+    # The link shares the mode that the old vault had, and somebody may have loosened it.
+    descriptor = os.open(path, _READ)
+    try:
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
 
 
 def _sweep(directory: str, name: str) -> None:

@@ -16,6 +16,7 @@ from credman.core.errors import (
     CredmanError,
     HeaderDamaged,
     NoMatch,
+    NotAVault,
     NoVault,
     Refused,
     RolledBack,
@@ -23,6 +24,7 @@ from credman.core.errors import (
     Unavailable,
     UsageError,
     VaultDamaged,
+    VaultExists,
     VaultMissing,
     WrongPassphrase,
 )
@@ -46,8 +48,11 @@ from credman.vault.document import Document, Recipient, SlotLabel
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
+    """Args: seen: what was last seen here, looked at before the vault was; or why it is unknown."""
+
     sealed: SealedVault
     document: Document
+    seen: LastSeen | CredmanError | None = None
 
     @property
     def revision(self) -> str:
@@ -90,7 +95,7 @@ class FileStore:
         make_private_directory(os.path.dirname(self._path))
         with disk.locked(self._lock):
             if self.exists():
-                raise Refused(f"there is a vault already: {self._path}")
+                raise VaultExists(f"there is a vault already: {self._path}")
             document, stanzas = _new_vault(creation)
             self._identity = document.identity
             self._write(document, stanzas, former=None)
@@ -163,42 +168,57 @@ class FileStore:
         return Committed(loaded.revision, tuple(warnings))
 
     def _load(self) -> _Loaded:
+        try:
+            if self._identity is None:
+                # A person may take a minute to type, and others write meanwhile: read again after.
+                self._identity = self._unlock(self._read())
+            # In this order: who writes renames the vault first and notes it after. The other way
+            # round, a write in between would look like an older copy.
+            seen = self._find_last_seen()
+            sealed = self._read()
+            return _Loaded(sealed, sealed.open(self._identity), seen)
+        except VaultDamaged as error:
+            error.hint = error.hint or f"nothing was changed; {self._way_back()}"
+            raise
+
+    def _read(self) -> SealedVault:
         file = disk.read_own_file(self._path, limit=MAX_VAULT_BYTES)
         if file is None:
             self.exists()
             raise NoVault(
                 "nothing is stored here yet", hint="credman add NAME, such as: credman add hf"
             )
-        try:
-            sealed = parse_vault(file)
-            return _Loaded(sealed, self._open(sealed))
-        except VaultDamaged as error:
-            error.hint = error.hint or f"nothing was changed; {self._way_back()}"
-            raise
+        return parse_vault(file)
 
-    def _open(self, sealed: SealedVault) -> Document:
-        if self._identity is not None:
-            return sealed.open(self._identity)
+    def _find_last_seen(self) -> LastSeen | CredmanError | None:
+        try:
+            return load_last_seen(self._seen)
+        except CredmanError as error:
+            return error  # reading goes on with a warning; writing is refused
+
+    def _unlock(self, sealed: SealedVault) -> bytes:
+        if not sealed.slots:
+            raise NotAVault("this is an age file, but not a credman vault: no passphrase opens it")
         for passphrase in self._surroundings.unlocker.passphrases():
             if keys.is_identity(passphrase):
                 document = sealed.open_with_recovery(keys.parse_identity(passphrase))
-                self._identity = document.identity
                 self._opened_by_recovery = True
-                return document
+                return document.identity
             identity = sealed.unlock_with_passphrase(passphrase)
             if identity is not None:
                 try:
-                    document = sealed.open(identity)
+                    sealed.open(identity)
                 except NoMatch:  # the slot is whole, so it is the rest that was changed
                     raise HeaderDamaged(
                         "the vault is damaged: its own identity does not open it"
                     ) from None
-                self._identity = identity
-                return document
+                return identity
         raise WrongPassphrase("wrong passphrase")
 
     def _find_obstacle(self, loaded: _Loaded) -> CredmanError | None:
-        rolled_back = self._rollback(loaded)
+        if isinstance(loaded.seen, CredmanError):
+            return loaded.seen
+        rolled_back = _compare(loaded, loaded.seen)
         if rolled_back is not None:
             hint = f"put the newer copy back; to go on with this one remove {self._seen}"
             return RolledBack(rolled_back, hint=hint)
@@ -211,28 +231,28 @@ class FileStore:
             )
         return None
 
-    def _rollback(self, loaded: _Loaded) -> str | None:
-        seen = load_last_seen(self._seen)
-        if seen is None:
-            return None
-        document = loaded.document
-        if seen.vault_id != document.vault_id:
-            return "this is another vault than the one last seen here"
-        if document.generation < seen.generation:
-            return (
-                f"this is an older copy of the vault (generation {document.generation}; "
-                f"{seen.generation} was seen here)"
-            )
-        history = {a.generation: a.file_hash for a in document.history}
-        history[document.generation] = loaded.sealed.file_hash
-        if history.get(seen.generation, seen.file_hash) != seen.file_hash:
-            return "this vault does not descend from the one last seen here"
-        return None
-
     def _way_back(self) -> str:
         if os.path.lexists(self._backup):
             return f"the copy before the last write is {self._backup}"
         return f"if you removed it on purpose, remove {self._seen} as well"
+
+
+def _compare(loaded: _Loaded, seen: LastSeen | None) -> str | None:
+    if seen is None:
+        return None
+    document = loaded.document
+    if seen.vault_id != document.vault_id:
+        return "this is another vault than the one last seen here"
+    if document.generation < seen.generation:
+        return (
+            f"this is an older copy of the vault (generation {document.generation}; "
+            f"{seen.generation} was seen here)"
+        )
+    history = {a.generation: a.file_hash for a in document.history}
+    history[document.generation] = loaded.sealed.file_hash
+    if history.get(seen.generation, seen.file_hash) != seen.file_hash:
+        return "this vault does not descend from the one last seen here"
+    return None
 
 
 def _resolve(rest: str, surroundings: Surroundings) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from credman.core.errors import NoVault, Refused, StoreConflict
+from credman.core.errors import NoVault, StoreConflict, VaultExists
 from credman.core.model import Address, Contents
 from credman.core.secret import Secret
 from credman.stores.base import Committed, Creation, Snapshot, Surroundings, pick
@@ -21,7 +21,7 @@ class MemoryStore:
 
     def create(self, creation: Creation) -> None:
         if self._contents is not None:
-            raise Refused("there is a store already")
+            raise VaultExists("there is a store already")
         self._contents = Contents()
 
     def snapshot(self) -> Snapshot:

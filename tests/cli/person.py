@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import termios
 import time
@@ -69,6 +70,12 @@ class Person:
             time.sleep(0.01)
 
 
+def _reset_signals() -> None:
+    # A program of "nohup make test" would inherit that a hang-up is ignored.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGTSTP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @contextmanager
 def person(
     *argv: str,
@@ -91,14 +98,14 @@ def person(
         cwd=str(Path.home()),
         timeout=_SECONDS,
         dimensions=(24, columns),
+        preexec_fn=_reset_signals,
     )
     child.delaybeforesend = None  # pexpect's is for programs that switch the echo off too late
     try:
-        before = termios.tcgetattr(child.child_fd)[3] & ECHO_AND_KEYS
-        assert before == ECHO_AND_KEYS, sys.platform
+        before = termios.tcgetattr(child.child_fd)
+        assert before[3] & ECHO_AND_KEYS == ECHO_AND_KEYS, sys.platform
         yield Person(child)
         if not child.closed and not child.isalive():
-            after = termios.tcgetattr(child.child_fd)[3] & ECHO_AND_KEYS
-            assert after == before, "the terminal was not put right"
+            assert termios.tcgetattr(child.child_fd) == before, "the terminal was not put right"
     finally:
         child.close(force=True)

@@ -158,8 +158,19 @@ def test_swapped_parts_are_doubted() -> None:
     access, secret = make_value("AKIA", 16).upper(), make_value("", 40)
     piped = f"AWS_ACCESS_KEY_ID={secret}\nAWS_SECRET_ACCESS_KEY={access}\n"
     outcome = credman("add", "aws", stdin=piped.encode())
-    assert "does not look like a token of AWS" in outcome.stderr
+    assert "another part of the token, not like AWS_ACCESS_KEY_ID" in outcome.stderr
     assert "another part of the token, not like AWS_SECRET_ACCESS_KEY" in outcome.stderr
+
+
+def test_a_legacy_kaggle_key_is_told_where_it_belongs() -> None:
+    outcome = credman("add", "kaggle", stdin=b"0123456789abcdef" * 2)
+    assert "a legacy API key (with username), which belongs in KAGGLE_KEY" in outcome.stderr
+
+
+def test_a_value_too_long_for_the_environment_is_stored_with_a_warning() -> None:
+    outcome = credman("add", "long", stdin=b"x" * 131_072)
+    assert outcome.exit_code == 0
+    assert "LONG is too long for an environment variable; credman get prints it" in outcome.stderr
 
 
 @pytest.mark.parametrize("options", [{"stdin": b"not a key"}, {"answers": ["not a key"]}])

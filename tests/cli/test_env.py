@@ -101,6 +101,51 @@ def test_script_is_given_its_own_shells_syntax(inner: str, outer: str, tmp_path:
     assert done.stdout == expected % HF
 
 
+POSIX_TEXT = b"export HF_TOKEN='%s';\n" % HF
+FISH_TEXT = b"set -gx HF_TOKEN %s;\n" % HF
+# A shell may replace itself by its last command, hence each "; true".
+BETWEEN = {
+    "fish > mksh > timeout": ("fish", "mksh -c 'timeout 60 $CREDMAN env; true'", POSIX_TEXT),
+    "fish > sh > timeout": ("fish", "sh -c 'timeout 60 $CREDMAN env; true'", POSIX_TEXT),
+    "fish > busybox > timeout": (
+        "fish",
+        "busybox sh -c '/usr/bin/timeout 60 $CREDMAN env; true'",
+        POSIX_TEXT,
+    ),
+    "fish > busybox timeout": ("fish", f"busybox timeout 60 {CREDMAN} env; true", FISH_TEXT),
+    "bash > fish > sh": (
+        "bash",
+        """fish -c "sh -c '$CREDMAN env; true'; true"; true""",
+        POSIX_TEXT,
+    ),
+    "bash > fish > timeout": ("bash", f"fish -c 'timeout 60 {CREDMAN} env; true'; true", FISH_TEXT),
+    "tcsh > mksh > timeout": (
+        "bash",
+        """tcsh -f -c "mksh -c 'timeout 60 $CREDMAN env; true'; true"; true""",
+        POSIX_TEXT,
+    ),
+    "mksh > tcsh > timeout": (
+        "mksh",
+        """tcsh -f -c "timeout 60 $CREDMAN env; true"; true""",
+        FALSE,
+    ),
+    "fish > a program called ') S 1 (sh'": (
+        "fish",
+        f"cp (command -s timeout) ') S 1 (sh'; './) S 1 (sh' 60 {CREDMAN} env; true",
+        FISH_TEXT,
+    ),
+}
+
+
+@pytest.mark.parametrize(("outer", "script", "text"), BETWEEN.values(), ids=BETWEEN.keys())
+def test_nearest_shell_counts(outer: str, script: str, text: bytes, tmp_path: Path) -> None:
+    make_vault()
+    for name in ("mksh", "fish", "busybox", "tcsh"):
+        require_program(name)
+    shell = next(shell for shell in SHELLS if shell.name == outer)
+    assert run_in(shell, script, tmp_path).stdout == text
+
+
 def test_shell_of_another_family_is_an_error(tmp_path: Path) -> None:
     make_vault()
     tcsh = ShellProgram("tcsh", ("tcsh", "-f"))

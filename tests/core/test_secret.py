@@ -120,9 +120,9 @@ def test_a_mask_shows_a_prefix_and_four_characters_at_most(value: str) -> None:
 @pytest.mark.parametrize(
     ("value", "masked"),
     [
-        ("hf_" + "a" * 30 + "QxYz", "hf_…QxYz"),
-        ("sk-ant-api03-" + "b" * 60 + "1234", "sk-ant-…1234"),
-        ("github_pat_" + "c" * 60 + "WXYZ", "github_pat_…WXYZ"),
+        ("hf_" + "a" * 30 + "QxYz", "…QxYz"),
+        ("sk-ant-api03-" + "b" * 60 + "1234", "…1234"),
+        ("corr-ecthorsebattery", "…tery"),
         ("d" * 40, "…dddd"),
         ("-----BEGIN" + "e" * 30, "…eeee"),
         ("short_value", "…"),
@@ -135,3 +135,4 @@ def test_a_mask_shows_a_prefix_and_four_characters_at_most(value: str) -> None:
 )
 def test_masks_people_recognise(value: str, masked: str) -> None:
     assert mask(value) == masked
+    assert mask(value, head="zz_") == masked

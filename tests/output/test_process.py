@@ -28,6 +28,7 @@ def test_longer_value_is_an_error_that_names_the_variable() -> None:
     done = program("exec", "--", "true")
     assert done.returncode == 125
     assert b"the value of BIG is too long" in done.stderr
+    assert b"--only with the others leaves it out, credman get prints it" in done.stderr
     assert b"xxxx" not in done.stderr
     assert program("exec", "--only", "nothing", "--", "true").returncode == 125
 
@@ -41,6 +42,17 @@ def test_values_that_are_too_much_together_are_an_error() -> None:
     done = subprocess.run(["sh", "-c", script], env=environ, capture_output=True, check=False)
     assert done.returncode == 126
     assert done.stderr == b"credman: error: the environment is too large for the system\n"
+
+
+def test_inherited_entry_without_a_name_is_left_out() -> None:
+    make_vault()
+    environ = {**os.environ, "CREDMAN_PASSPHRASE": PASSPHRASE}
+    command = ["env", "--", "=x=y", *PROGRAM, "exec", "--", "env", "-0"]
+    done = subprocess.run(command, env=environ, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    entries = done.stdout.split(b"\0")
+    assert f"HF_TOKEN={HF}".encode() in entries
+    assert not any(entry.startswith(b"=") for entry in entries)
 
 
 def test_execution_does_not_show_its_values() -> None:

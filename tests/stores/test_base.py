@@ -128,7 +128,7 @@ def test_plug_ins_are_not_looked_for_where_a_built_in_kind_is_named(tmp_path: Pa
         "from pathlib import Path\n"
         "from credman.stores.base import open_store\n"
         "from tests.stores.places import make_surroundings\n"
-        "open_store('memory:', make_surroundings(Path('/')))\n"
+        "open_store('file:/x', make_surroundings(Path('/')))\n"
         "assert 'importlib.metadata' not in sys.modules\n"
         "try: open_store('example:', make_surroundings(Path('/')))\n"
         "except Exception: pass\n"

@@ -62,7 +62,7 @@ def test_of_two_that_make_a_vault_one_wins(home: Path) -> None:
         makers = [stack.enter_context(start(home, "create")) for _ in range(4)]
         printed = sorted(read_line(maker.stdout) for maker in makers)
     assert printed.pop(0) == "ok"
-    assert all(line.startswith("refused: there is a vault already") for line in printed)
+    assert all(line.startswith("vault_exists: there is a vault already") for line in printed)
     assert names(open_vault(home)) == set()
 
 
