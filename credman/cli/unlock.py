@@ -120,7 +120,7 @@ class PassphraseSource:
                 timeout=_COMMAND_SECONDS,
                 cwd=self._context.cwd,
                 # Without itself: a command that runs credman would call for itself for ever.
-                env={k: v for k, v in environ.items() if k != "CREDMAN_PASSPHRASE_COMMAND"},
+                env={k: v for k, v in environ.items() if k and k != "CREDMAN_PASSPHRASE_COMMAND"},
                 check=False,
             )
         except subprocess.TimeoutExpired:

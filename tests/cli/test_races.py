@@ -83,6 +83,7 @@ def test_what_is_written_while_a_person_types_the_passphrase_counts() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_recovery_key_of_a_vault_that_was_made_stays(number: int, tmp_path: Path) -> None:
     require_program("strace")
+    pgrep = require_program("pgrep")
     key = tmp_path / "recovery.key"
     delay = "inject=fsync:delay_enter=3000000:when=3"  # the directory's, after the rename
     command = ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=fsync", "-e", delay]
@@ -96,7 +97,7 @@ def test_the_recovery_key_of_a_vault_that_was_made_stays(number: int, tmp_path: 
     while not vault.exists():
         assert process.poll() is None
         time.sleep(0.01)
-    children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, check=True)
+    children = subprocess.run([pgrep, "-P", str(process.pid)], capture_output=True, check=True)
     os.kill(int(children.stdout.split()[0]), number)
     process.communicate(timeout=30)
     recovery = key.read_text().splitlines()[-1]

@@ -176,9 +176,11 @@ class TestKeys:
             os.write(controller, b"first\r")
             later = threading.Timer(0.1, os.write, (controller, b"second\r"))
             later.start()
+            asked = terminal.Terminal(os.ttyname(device))
             with pytest.raises(terminal.SeveralLines):
-                terminal.Terminal(os.ttyname(device)).read_hidden("")
+                asked.read_hidden("")
             later.join()
+            asked.release()
         finally:
             os.close(device)
             os.close(controller)
