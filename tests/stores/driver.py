@@ -7,20 +7,25 @@ It prints one line, ``ok`` or the kind and the message of the error, and ends wi
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import cryptography
+
 from credman.core.errors import CredmanError
 from credman.stores import disk
 from credman.stores.base import Creation
 from credman.vault import slots
-from tests.requirements import require
 from tests.stores.places import PASSPHRASE, REPOSITORY, add, names, open_vault, vault_file
 
 KILLED = -signal.SIGKILL
@@ -30,9 +35,11 @@ def command(home: Path, action: str, *arguments: str, python: str = sys.executab
     return [python, "-m", "tests.stores.driver", str(home), action, *arguments]
 
 
-def environment() -> dict[str, str]:
+def environment(place: Path | None = None) -> dict[str, str]:
     """Returns: the same few variables always, and no byte code written beside the modules."""
-    paths = [str(REPOSITORY), *(p for p in sys.path if p.endswith("site-packages"))]
+    paths = [str(place or REPOSITORY)]
+    if place is None:
+        paths += [p for p in sys.path if p.endswith("site-packages")]
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "PYTHONPATH": os.pathsep.join(paths),
@@ -43,19 +50,40 @@ def environment() -> dict[str, str]:
 
 def find_public_python(prefix: Sequence[str]) -> str:
     """Returns: an interpreter that another user, as whom ``prefix`` runs things, can start, and
-    that finds credman."""
+    that finds credman in the public place."""
     for python in (sys.executable, "/usr/bin/python3"):
         done = subprocess.run(
             [*prefix, python, "-c", "import tests.stores.places"],
-            cwd=REPOSITORY,
-            env=environment(),
+            cwd=public_place(),
+            env=environment(public_place()),
             capture_output=True,
             check=False,
         )
         if done.returncode == 0:
             return python
+    from tests.requirements import require  # pytest is not there as another user
+
     require(False, "no interpreter and credman that another user may read")
     raise AssertionError
+
+
+@functools.cache
+def public_place() -> Path:
+    """Returns: a copy of credman, the tests and what they import, that every user may read: the
+    checkout may lie in a home that others cannot enter."""
+    place = Path(tempfile.mkdtemp(dir="/tmp"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    place.chmod(0o755)
+    for package in ("credman", "tests"):
+        shutil.copytree(REPOSITORY / package, place / package)
+    installed = Path(cryptography.__file__).parents[1]
+    for pattern in ("cryptography", "cffi", "_cffi_backend*"):
+        for found in installed.glob(pattern):
+            target = place / found.name
+            shutil.copytree(found, target) if found.is_dir() else shutil.copy(found, target)
+    for path in place.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return place
 
 
 def drive(
@@ -63,17 +91,22 @@ def drive(
     action: str,
     *arguments: str,
     prefix: Sequence[str] = (),
-    python: str = sys.executable,
+    python: str | None = None,
     umask: int = -1,
     environ: Mapping[str, str] | None = None,
 ) -> tuple[int, str]:
-    """Returns: the exit code and what was printed."""
+    """Args: python: of ``find_public_python``, which runs in the public place.
+
+    Returns:
+        The exit code and what was printed.
+    """
+    place = None if python is None else public_place()
     done = subprocess.run(
-        [*prefix, *command(home, action, *arguments, python=python)],
+        [*prefix, *command(home, action, *arguments, python=python or sys.executable)],
         capture_output=True,
         text=True,
-        cwd=REPOSITORY,
-        env={**environment(), **(environ or {})},
+        cwd=place or REPOSITORY,
+        env={**environment(place), **(environ or {})},
         umask=umask,
         timeout=120,
         check=False,
