@@ -106,7 +106,11 @@ def add(
     token = session.add(new, values)
     invocation.report(session)
     masked = _masked(catalogue, new.fields, values)
-    context.note(f"stored {token.key.name}{masked}, not checked")
+    number = token.current.number
+    named = token.key.name if number == 1 else f"{token.key.name} #{number}"
+    context.note(f"stored {named}{masked}, not checked")
+    if number > 1:
+        context.note("the version before it is retiring: it is still valid at its provider")
     if is_first:
         environment = token.key.environment
         chosen = "" if environment == BASE_ENVIRONMENT else f" {environment}"
