@@ -34,14 +34,19 @@ def create_store(invocation: Invocation, store: Store, *, recovery_file: str | N
     if recovery_file is not None and recovery is not None:
         recovery_file = os.path.join(context.cwd, recovery_file)
         _write_recovery_file(recovery_file, recovery)
+    is_shown = False
     try:
         passphrase = source.new_passphrase()
         if recovery is not None and recovery_file is None:
             _show_recovery(context.terminal, recovery)
+            is_shown = True
         store.create(Creation(passphrase, recovery))
     except BaseException as error:
-        if recovery_file is not None and not _is_made(store, error):
-            os.unlink(recovery_file)
+        if recovery is not None and not _is_made(store, error):
+            if recovery_file is not None:
+                os.unlink(recovery_file)
+            elif is_shown:
+                context.note("no vault was made with the recovery key above: it opens nothing")
         raise
     where = store.describe().get("path", "")
     context.note(f"vault made{f' at {where}' if where else ''}, opened by a passphrase")

@@ -61,8 +61,8 @@ OnlyOption = Annotated[
     ),
 ]
 
-_FREE = ("store", "recovery_file")
-"""Paths may hold anything. Elsewhere a token in the place of a name is refused, not repeated."""
+_FREE = ("store", "recovery_file", "note")
+"""Paths and remarks may hold anything. Elsewhere a token is refused, and not repeated."""
 
 _SELECTING = {"env": EnvironmentOption, "profile": ProfileOption}
 _OPENING = {"store": StoreOption, "passphrase_fd": PassphraseOption, "no_input": NoInputOption}

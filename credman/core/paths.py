@@ -63,8 +63,24 @@ def _xdg(environ: Mapping[str, str], variable: str, fallback: str) -> str:
     # The specification: "All paths must be absolute; relative ones should be ignored."
     base = environ.get(variable, "")
     if not os.path.isabs(base):
-        base = os.path.join(find_home(environ), fallback)
+        home = find_home(environ)
+        _refuse_foreign_home(home)
+        base = os.path.join(home, fallback)
     return os.path.join(base, APP)
+
+
+def _refuse_foreign_home(home: str) -> None:
+    # sudo with the caller's HOME: what root makes there, its owner could never use. A directory
+    # that is named on purpose (CREDMAN_HOME, XDG_*) may be anybody's.
+    try:
+        is_foreign = os.geteuid() == 0 and os.stat(home).st_uid != 0
+    except OSError:
+        return
+    if is_foreign:
+        raise Unavailable(
+            f"{home} belongs to another user, and credman runs as root",
+            hint="run it as that user, or set CREDMAN_HOME",
+        )
 
 
 def find_home(environ: Mapping[str, str]) -> str:
@@ -102,13 +118,6 @@ def make_private_directory(path: str) -> None:
     if parent != path:
         make_private_directory(parent)
     try:
-        owner = os.stat(parent).st_uid
-        if os.geteuid() == 0 and owner != 0:
-            # sudo with the caller's HOME: what root makes there, its owner could never use.
-            raise Unavailable(
-                f"{parent} belongs to another user, and credman runs as root",
-                hint="run it as that user, or set CREDMAN_HOME to a directory of root's own",
-            )
         os.mkdir(path, 0o700)
         os.chmod(path, 0o700)
     except FileExistsError:

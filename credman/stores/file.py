@@ -178,7 +178,7 @@ class FileStore:
             sealed = self._read()
             return _Loaded(sealed, sealed.open(self._identity), seen)
         except VaultDamaged as error:
-            error.hint = error.hint or f"nothing was changed; {self._way_back()}"
+            error.hint = error.hint or f"nothing was changed; {self._earlier_copy()}"
             raise
 
     def _read(self) -> SealedVault:
@@ -231,9 +231,14 @@ class FileStore:
             )
         return None
 
-    def _way_back(self) -> str:
+    def _earlier_copy(self) -> str:
         if os.path.lexists(self._backup):
             return f"the copy before the last write is {self._backup}"
+        return "there is no earlier copy beside it"
+
+    def _way_back(self) -> str:
+        if os.path.lexists(self._backup):
+            return self._earlier_copy()
         return f"if you removed it on purpose, remove {self._seen} as well"
 
 

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from credman.core.names import looks_like_value
-from tests.cli.harness import credman, make_value, make_vault, program
-from tests.requirements import require_program
+from credman.core.secret import Secret
+from credman.stores.base import Creation
+from credman.stores.file import FileStore
+from tests.cli.harness import PASSPHRASE, credman, make_value, make_vault, program
+from tests.requirements import require, require_program
 
 HF = make_value()
 HEX = "0123456789abcdef0a1b2c3d" * 2
@@ -84,9 +87,46 @@ def test_a_foreign_age_file_is_no_wrong_passphrase(tmp_path: Path) -> None:
     assert "not a credman vault" in outcome.stderr
 
 
+def test_a_remark_may_name_the_id_of_a_key() -> None:
+    make_vault()
+    assert credman("add", "x", "--note", f"key id {HEX[:32]}", stdin=b"v").exit_code == 0
+    assert HEX[:32] in credman("show", "x").text
+
+
+def test_a_damaged_first_vault_names_no_copy_that_is_not_there() -> None:
+    credman("init")
+    vault = Path(os.environ["CREDMAN_HOME"]) / "data" / "vault.age"
+    vault.write_bytes(vault.read_bytes()[:-1])
+    outcome = credman("list")
+    assert outcome.exit_code == 5
+    assert "hint: nothing was changed; there is no earlier copy beside it" in outcome.stderr
+
+
+def test_a_recovery_key_that_opens_nothing_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = FileStore.create
+
+    def late(store: FileStore, creation: Creation) -> None:
+        other(store, Creation(Secret("somebody else's passphrase")))
+        other(store, creation)
+
+    monkeypatch.setattr(FileStore, "create", late)
+    outcome = credman("init", answers=[PASSPHRASE, PASSPHRASE], passphrase=None)
+    assert outcome.exit_code == 7
+    assert any("AGE-SECRET-KEY-1" in text for text in outcome.shown)
+    assert "no vault was made with the recovery key above: it opens nothing" in outcome.stderr
+
+
+def test_root_may_use_a_directory_that_is_named_on_purpose(tmp_path: Path) -> None:
+    require(os.geteuid() == 0, "only root can act for another user")
+    place = tmp_path / "theirs"
+    place.mkdir()
+    os.chown(place, 65534, 65534)
+    done = program("add", "x", stdin=b"v", environ={"CREDMAN_HOME": str(place / "credman")})
+    assert done.returncode == 0, done.stderr
+
+
 def test_root_makes_nothing_in_the_home_of_another_user(tmp_path: Path) -> None:
-    if os.geteuid():
-        pytest.skip("only root can act for another user")
+    require(os.geteuid() == 0, "only root can act for another user")
     home = tmp_path / "theirs"
     home.mkdir()
     os.chown(home, 65534, 65534)
