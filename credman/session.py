@@ -8,7 +8,6 @@ first.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from credman.core.config import Config
@@ -25,28 +24,15 @@ from credman.core.model import (
     Token,
     TokenKey,
 )
-from credman.core.names import (
-    BASE_ENVIRONMENT,
-    DEFAULT_PROFILE,
-    WELL_KNOWN_ENVIRONMENTS,
-    check_name,
-    find_nearest,
-)
+from credman.core.names import check_name, find_nearest
 from credman.core.plan import PlanEntry, make_plan, visible_tokens
+from credman.core.scope import Scope, Selection, find_folded
 from credman.core.secret import Secret
 from credman.stores.additions import NewToken, check_value, plan_addition
 from credman.stores.base import Snapshot, Store
 from credman.stores.changes import Change, PutToken, RemoveToken
 
 _ATTEMPTS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Args: environment, profile: as asked for; None where the configuration decides."""
-
-    environment: str | None = None
-    profile: str | None = None
 
 
 class Session:
@@ -59,11 +45,7 @@ class Session:
     def __init__(self, store: Store, config: Config, selection: Selection) -> None:
         self.store = store
         self.warnings: list[str] = []
-        self._config = config
-        self._environment = selection.environment or config.environment or BASE_ENVIRONMENT
-        self._profile = selection.profile or config.profile or DEFAULT_PROFILE
-        check_name("environment", self._environment)
-        check_name("profile", self._profile)
+        self._scope = Scope(config, selection)
         self._snapshot: Snapshot | None = None
 
     def snapshot(self) -> Snapshot:
@@ -74,38 +56,18 @@ class Session:
         return self._snapshot
 
     def environments(self) -> dict[str, Environment]:
-        """All environments that exist, by name: the well-known ones, the configuration's, and those
-        that hold a token."""
+        """All environments that exist, by name."""
         snapshot = self.snapshot()
-        found: dict[str, Environment] = {}
-        names = [*WELL_KNOWN_ENVIRONMENTS, *(t.key.environment for t in snapshot.tokens)]
-        if self._config.environment:
-            names.append(self._config.environment)
-        for environment in (
-            *snapshot.environments,
-            *self._config.environments.values(),
-            *(Environment(name) for name in names),
-        ):
-            known = _find_folded(environment.name, found)
-            if known is None:
-                found[environment.name] = environment
-            elif environment.isolated:
-                found[known] = replace(found[known], isolated=True)
-        return found
+        return self._scope.environments(snapshot.environments, snapshot.tokens)
 
     def is_named_without_store(self) -> bool:
         """Whether the chosen environment and profile exist whatever the store holds."""
-        config = self._config
-        environments = (*WELL_KNOWN_ENVIRONMENTS, *config.environments, config.environment or "")
-        profiles = (DEFAULT_PROFILE, config.profile or "")
-        return (
-            _find_folded(self._environment, environments) is not None
-            and _find_folded(self._profile, profiles) is not None
-        )
+        return self._scope.exists_without_store()
 
     def target_environment(self) -> str:
         """The name of the environment that a write goes to; it need not exist."""
-        return _find_folded(self._environment, self.environments()) or self._environment
+        wanted = self._scope.environment
+        return find_folded(wanted, self.environments()) or wanted
 
     def environment(self) -> Environment:
         """The chosen environment.
@@ -113,17 +75,7 @@ class Session:
         Raises:
             NotFound: there is none of this name; a typo never gives the base silently.
         """
-        environments = self.environments()
-        known = _find_folded(self._environment, environments)
-        if known is not None:
-            return environments[known]
-        name = self._environment
-        if any(name.casefold() == t.key.name.casefold() for t in self.snapshot().tokens):
-            hint = f"{name} is a token: credman get {name}"
-        else:
-            nearest = find_nearest(name, environments)
-            hint = f"did you mean {nearest}?" if nearest else f"known: {', '.join(environments)}"
-        raise NotFound(f"no environment named {name}", hint=hint)
+        return self._scope.find_environment(self.environments(), self.snapshot().tokens)
 
     def profile(self) -> str:
         """The chosen profile's name.
@@ -131,17 +83,7 @@ class Session:
         Raises:
             NotFound: no token and no configuration names it.
         """
-        profiles = {t.key.profile for t in self.snapshot().tokens} | {DEFAULT_PROFILE}
-        if self._config.profile:
-            profiles.add(self._config.profile)
-        known = _find_folded(self._profile, profiles)
-        if known is not None:
-            return known
-        nearest = find_nearest(self._profile, profiles)
-        raise NotFound(
-            f"no profile named {self._profile}",
-            hint=f"did you mean {nearest}?" if nearest else f"known: {', '.join(sorted(profiles))}",
-        )
+        return self._scope.find_profile(self.snapshot().tokens)
 
     def visible(self) -> list[Token]:
         """The tokens that count in the chosen environment and profile."""
@@ -288,8 +230,8 @@ class Session:
     def _key(self, name: str) -> TokenKey:
         # Writing makes environments and profiles; one that exists keeps its spelling.
         environment = self.target_environment()
-        profiles = {t.key.profile for t in self.snapshot().tokens} | {DEFAULT_PROFILE}
-        profile = _find_folded(self._profile, profiles) or self._profile
+        profiles = self._scope.profiles(self.snapshot().tokens)
+        profile = find_folded(self._scope.profile, profiles) or self._scope.profile
         key = TokenKey(environment, profile, name)
         former = self.snapshot().find_token(key)
         return key if former is None else former.key
@@ -312,8 +254,3 @@ class Session:
 
     def _warn(self, warnings: Sequence[str]) -> None:
         self.warnings.extend(w for w in warnings if w not in self.warnings)
-
-
-def _find_folded(name: str, known: Collection[str]) -> str | None:
-    folded = name.casefold()
-    return next((candidate for candidate in known if candidate.casefold() == folded), None)

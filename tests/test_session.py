@@ -17,8 +17,9 @@ from credman.core.model import (
     Token,
     VersionState,
 )
+from credman.core.scope import Selection
 from credman.core.secret import Secret
-from credman.session import Selection, Session
+from credman.session import Session
 from credman.stores.additions import NewToken
 from credman.stores.base import Creation, Snapshot, Store
 from credman.stores.memory import MemoryStore

@@ -18,8 +18,9 @@ from credman.cli.unlock import PassphraseSource
 from credman.core.config import Config, load_config
 from credman.core.errors import UsageError
 from credman.core.names import check_name, looks_like_value
+from credman.core.scope import Selection
 from credman.output.process import Execution
-from credman.session import Selection, Session
+from credman.session import Session
 from credman.stores.base import Store, Surroundings, open_store
 
 Result = Execution | int | None

@@ -8,7 +8,8 @@ from credman.core.config import Config, parse_config
 from credman.core.errors import NotFound, NoVault
 from credman.core.names import DEFAULT_PROFILE, WELL_KNOWN_ENVIRONMENTS
 from credman.core.paths import make_private_directory
-from credman.session import Selection, Session
+from credman.core.scope import Selection
+from credman.session import Session
 from credman.stores import disk
 
 

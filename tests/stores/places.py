@@ -10,8 +10,9 @@ from pathlib import Path
 from credman.core.config import Config
 from credman.core.model import Field
 from credman.core.paths import find_paths
+from credman.core.scope import Selection
 from credman.core.secret import Secret
-from credman.session import Selection, Session
+from credman.session import Session
 from credman.stores.additions import NewToken
 from credman.stores.base import Creation, Surroundings, open_store
 from credman.stores.file import FileStore

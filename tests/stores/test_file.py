@@ -20,8 +20,9 @@ from credman.core.errors import (
     WrongPassphrase,
 )
 from credman.core.model import MAX_VALUE_BYTES, Field
+from credman.core.scope import Selection
 from credman.core.secret import Secret
-from credman.session import Selection, Session
+from credman.session import Session
 from credman.stores import disk
 from credman.stores.additions import NewToken
 from credman.stores.base import Creation, open_store
