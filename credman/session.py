@@ -7,141 +7,38 @@ first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from credman.core.config import Config
 from credman.core.errors import (
     CredmanError,
-    NotFound,
     Refused,
     StoreConflict,
+    Unavailable,
     UsageError,
 )
-from credman.core.model import (
-    Address,
-    Environment,
-    Token,
-    TokenKey,
-)
-from credman.core.names import check_name, find_nearest
-from credman.core.plan import PlanEntry, make_plan, visible_tokens
-from credman.core.scope import Scope, Selection, find_folded
+from credman.core.keyslots import SlotChange
+from credman.core.model import Token, TokenKey
+from credman.core.names import check_name
+from credman.core.scope import find_folded
 from credman.core.secret import Secret
-from credman.stores.additions import NewToken, check_value, plan_addition
-from credman.stores.base import Snapshot, Store
+from credman.stores.additions import (
+    NewToken,
+    check_value,
+    plan_addition,
+    plan_copying,
+    plan_renaming,
+)
+from credman.stores.base import Copy, CopyStore, SlotStore, Snapshot
 from credman.stores.changes import Change, PutToken, RemoveToken
+from credman.view import View
 
 _ATTEMPTS = 50
 
 
-class Session:
-    """Args:
-    store: opened lazily, at the first call that needs it.
-    config: the user's defaults.
-    selection: what the caller chose over them.
-    """
-
-    def __init__(self, store: Store, config: Config, selection: Selection) -> None:
-        self.store = store
-        self.warnings: list[str] = []
-        self._scope = Scope(config, selection)
-        self._snapshot: Snapshot | None = None
-
-    def snapshot(self) -> Snapshot:
-        """What is stored, as of the first look or the last write of this session."""
-        if self._snapshot is None:
-            self._snapshot = self.store.snapshot()
-            self._warn(self._snapshot.warnings)
-        return self._snapshot
-
-    def environments(self) -> dict[str, Environment]:
-        """All environments that exist, by name."""
-        snapshot = self.snapshot()
-        return self._scope.environments(snapshot.environments, snapshot.tokens)
-
-    def is_named_without_store(self) -> bool:
-        """Whether the chosen environment and profile exist whatever the store holds."""
-        return self._scope.exists_without_store()
-
-    def target_environment(self) -> str:
-        """The name of the environment that a write goes to; it need not exist."""
-        wanted = self._scope.environment
-        return find_folded(wanted, self.environments()) or wanted
-
-    def environment(self) -> Environment:
-        """The chosen environment.
-
-        Raises:
-            NotFound: there is none of this name; a typo never gives the base silently.
-        """
-        return self._scope.find_environment(self.environments(), self.snapshot().tokens)
-
-    def profile(self) -> str:
-        """The chosen profile's name.
-
-        Raises:
-            NotFound: no token and no configuration names it.
-        """
-        return self._scope.find_profile(self.snapshot().tokens)
-
-    def visible(self) -> list[Token]:
-        """The tokens that count in the chosen environment and profile."""
-        environment = self.environment()
-        return visible_tokens(
-            self.snapshot().tokens,
-            environment=environment.name,
-            profile=self.profile(),
-            isolated=environment.isolated,
-        )
-
-    def plan(self, only: Collection[str] = ()) -> list[PlanEntry]:
-        """Which variables the chosen environment gives.
-
-        Raises:
-            NotFound: something in ``only`` is not there.
-        """
-        return make_plan(self.visible(), only=only)
-
-    def reveal(self, plan: Sequence[PlanEntry]) -> dict[str, Secret]:
-        """Returns: the values of a plan, by variable."""
-        values = self.store.reveal({entry.address for entry in plan})
-        return {entry.variable: values[entry.address] for entry in plan}
-
-    def token(self, name: str) -> Token:
-        """The token of this name that counts here.
-
-        Raises:
-            NotFound: there is none; names the nearest.
-        """
-        check_name("token", name)
-        tokens = self.visible()
-        for token in tokens:
-            if token.key.name.casefold() == name.casefold():
-                return token
-        where = f"environment {self.environment().name}"
-        nearest = find_nearest(name, [t.key.name for t in tokens])
-        elsewhere = [t for t in self.snapshot().tokens if t.key.name.casefold() == name.casefold()]
-        if elsewhere:
-            key = elsewhere[0].key
-            profile = "" if key.profile == self.profile() else f" -p {key.profile}"
-            hint = f"there is one in {key.environment}: -e {key.environment}{profile}"
-        elif nearest:
-            hint = f"did you mean {nearest}? credman list shows what there is"
-        else:
-            hint = f"credman add {name} stores it; credman list shows what there is"
-        raise NotFound(f"no token named {name} in {where}", hint=hint)
-
-    def values(self, token: Token) -> dict[str, Secret]:
-        """Returns: the values of the token's current version, by field, in field order."""
-        present = token.current.fields
-        addresses = {
-            f.name: Address(token.key, token.current.number, f.name)
-            for f in token.fields
-            if f.name in present
-        }
-        values = self.store.reveal(addresses.values())
-        return {name: values[address] for name, address in addresses.items()}
+class Session(View):
+    """What may be done with a store, besides looking at it."""
 
     def check_new(self, new: NewToken) -> None:
         """Whether it could be stored, to be known before its value is asked for.
@@ -205,20 +102,86 @@ class Session:
         self._commit(changes)
         return token
 
-    def own_token(self, name: str) -> Token:
-        """As ``token``; one that is inherited from the base environment is refused.
+    def rename(self, name: str, new_name: str) -> Token:
+        """Gives a token of the chosen environment itself another name; all else stays.
+
+        Returns:
+            The token under its new name.
 
         Raises:
             NotFound
+            NameTaken: another token there has the new name.
         """
+        token = self.own_token(name)
+        check_name("token", new_name)
+        self._commit(lambda snapshot: plan_renaming(token.key, new_name, snapshot))
+        return replace(token, key=token.key._replace(name=new_name))
+
+    def copy(self, name: str, environment: str) -> tuple[Token, Token]:
+        """Copies the current version of the token that counts here into another environment of the
+        same profile; it need not exist.
+
+        Returns:
+            What was copied, and its copy.
+
+        Raises:
+            NotFound
+            NameTaken: the name, or one of its variables, is taken there.
+        """
+        check_name("environment", environment)
         token = self.token(name)
-        environment = self.environment().name
-        if token.key.environment.casefold() != environment.casefold():
-            raise NotFound(
-                f"{token.key.name} is inherited: environment {environment} has none of its own",
-                hint=f"-e {token.key.environment} names the one it comes from",
-            )
-        return token
+        target = find_folded(environment, self.environments()) or environment
+        key = token.key._replace(environment=target)
+        changes = self._commit(lambda now: plan_copying(token.key, key, now, self.values))
+        return token, next(change.token for change in changes if isinstance(change, PutToken))
+
+    def slot_store(self) -> SlotStore:
+        """Raises: Unavailable: this store has no slots of its own."""
+        if not isinstance(self.store, SlotStore):
+            raise Unavailable("this store is not opened by a passphrase or a recovery key")
+        return self.store
+
+    def copy_store(self) -> CopyStore:
+        """Raises: Unavailable: of this store there are no copies."""
+        if not isinstance(self.store, CopyStore):
+            raise Unavailable("of this store there are no copies")
+        return self.store
+
+    def change_slots(self, change: SlotChange) -> None:
+        """Args: change: made for the slots as they are now.
+
+        Raises:
+            Refused: another process changed the slots meanwhile, or nothing would open the store.
+            NotFound, WrongPassphrase
+        """
+        store = self.slot_store()
+        snapshot = self.store.snapshot()
+        slots = store.slots()
+        for _ in range(_ATTEMPTS):
+            try:
+                committed = store.change_slots(change, expected_revision=snapshot.revision)
+            except StoreConflict:
+                snapshot = self.store.snapshot()
+                if store.slots() != slots:
+                    raise Refused(
+                        "another process changed what opens the vault",
+                        hint="nothing was changed here; look at credman slot list",
+                    ) from None
+                continue
+            self._warn(committed.warnings)
+            self._snapshot = None
+            return
+        raise _busy()
+
+    def restore(self, copy: Copy, *, merge: bool) -> None:
+        """Makes a copy of the store the one that counts. Args: as ``CopyStore.restore``."""
+        self._warn(self.copy_store().restore(copy, merge=merge).warnings)
+        self._snapshot = None
+
+    def accept(self) -> None:
+        """Goes on with what lies there, although something else was seen there last."""
+        self._warn(self.copy_store().accept().warnings)
+        self._snapshot = None
 
     def _changes_for(
         self, new: NewToken, values: Mapping[str, Secret], snapshot: Snapshot
@@ -248,9 +211,10 @@ class Session:
             self._warn(committed.warnings)
             self._snapshot = None
             return changes
-        raise CredmanError(
-            "others keep changing the store", hint="nothing was changed; try again in a moment"
-        )
+        raise _busy()
 
-    def _warn(self, warnings: Sequence[str]) -> None:
-        self.warnings.extend(w for w in warnings if w not in self.warnings)
+
+def _busy() -> CredmanError:
+    return CredmanError(
+        "others keep changing the store", hint="nothing was changed; try again in a moment"
+    )

@@ -23,10 +23,24 @@ COMMANDS: dict[str, Entry] = {
     "show": Entry("show:show", "Show what is known of a token, its values masked"),
     "list": Entry("list:list_tokens", "List the tokens of an environment"),
     "remove": Entry("remove:remove", "Remove a token"),
+    "rename": Entry("rename:rename", "Give a token another name"),
+    "copy": Entry("copy:copy", "Copy a token into another environment"),
     "env": Entry("env:env", "Print text for eval that sets an environment's variables"),
     "exec": Entry("exec:execute", "Run a command with an environment's variables"),
+    "export": Entry("export:export", "Write an environment's values in clear"),
+    "passwd": Entry("passwd:passwd", "Change the passphrase"),
+    "slot list": Entry("slot:slot_list", "List what opens the vault"),
+    "slot add": Entry("slot:slot_add", "Add another way to open the vault"),
+    "slot remove": Entry("slot:slot_remove", "Take a way to open the vault away"),
+    "recovery new": Entry("recovery:recovery_new", "Make a new recovery key"),
+    "recovery verify": Entry("recovery:recovery_verify", "Try whether a recovery key opens the vault"),
+    "restore": Entry("restore:restore", "Make a copy of the vault the one that counts"),
+    "doctor": Entry("doctor:doctor", "Look at the vault and at what lies beside it"),
     "providers": Entry("providers:providers", "List the services whose tokens credman knows"),
     "use": Entry("use:use", "Choose the environment and profile used by default"),
 }
+
+GROUPS = {name.partition(" ")[0] for name in COMMANDS if " " in name}
+"""First words of commands of two words."""
 
 ALIASES = {"ls": "list", "rm": "remove", "run": "exec"}

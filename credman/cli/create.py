@@ -1,11 +1,11 @@
-"""Making a store: at ``init``, or by the way at the first ``add``."""
+"""Making a store, at ``init`` or by the way at the first ``add``; and handing out recovery keys."""
 
 from __future__ import annotations
 
 import os
+from types import TracebackType
 
 from credman.cli.options import Invocation
-from credman.cli.terminal import Terminal
 from credman.core.errors import (
     CredmanError,
     Interrupted,
@@ -15,6 +15,69 @@ from credman.core.errors import (
     VaultExists,
 )
 from credman.stores.base import Creation, Store
+
+
+class RecoveryKey:
+    """A new key on its way to its keeper: into a file, or once to the terminal. It is handed out
+    before the vault has it, so that there is no vault whose key nobody saw.
+
+    In a ``with`` block that fails, the file is removed again, unless the vault has the key already.
+
+    Args:
+        path: a new file, mode 0600; None: the terminal.
+    """
+
+    def __init__(self, invocation: Invocation, path: str | None) -> None:
+        if path == "":
+            raise UsageError("--recovery-file needs the path of a file")
+        self.identity = os.urandom(32)
+        self._context = invocation.context
+        self._path = None if path is None else os.path.join(self._context.cwd, path)
+        self._is_handed_out = False
+        self._is_in_use = False
+
+    def __enter__(self) -> RecoveryKey:
+        if self._path is not None:
+            _write_recovery_file(self._path, self.identity)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None or self._is_in_use:
+            return
+        if self._path is not None:
+            os.unlink(self._path)
+        elif self._is_handed_out:
+            self._context.note("no vault was made with the recovery key above: it opens nothing")
+
+    def hand_out(self) -> None:
+        """Shows it on the terminal, if that is where it goes. Raises: Interrupted"""
+        if self._path is not None:
+            return
+        # Only ever to the terminal: a stream could be a log.
+        from credman.vault.keys import render_identity
+
+        try:
+            self._context.terminal.write(
+                "  recovery key, shown once on this terminal, keep it offline:\n"
+                f"  {render_identity(self.identity)}\n"
+            )
+        except OSError:
+            raise Interrupted("the terminal has gone") from None
+        self._is_handed_out = True
+
+    def keep(self) -> None:
+        """The vault has it, or may have it: it stays whatever happens."""
+        self._is_in_use = True
+
+    def tell(self) -> None:
+        """Says where it is."""
+        if self._path is not None:
+            self._context.note(f"recovery key written to {self._path}: keep it offline")
 
 
 def create_store(invocation: Invocation, store: Store, *, recovery_file: str | None = None) -> None:
@@ -27,34 +90,28 @@ def create_store(invocation: Invocation, store: Store, *, recovery_file: str | N
         Refused, Locked, Unavailable
     """
     context, source = invocation.context, invocation.source
-    wants_recovery = recovery_file is not None or source.is_attended()
-    recovery = os.urandom(32) if wants_recovery else None
-    if recovery_file == "":
-        raise UsageError("--recovery-file needs the path of a file")
-    if recovery_file is not None and recovery is not None:
-        recovery_file = os.path.join(context.cwd, recovery_file)
-        _write_recovery_file(recovery_file, recovery)
-    is_shown = False
-    try:
-        passphrase = source.new_passphrase()
-        if recovery is not None and recovery_file is None:
-            _show_recovery(context.terminal, recovery)
-            is_shown = True
-        store.create(Creation(passphrase, recovery))
-    except BaseException as error:
-        if recovery is not None and not _is_made(store, error):
-            if recovery_file is not None:
-                os.unlink(recovery_file)
-            elif is_shown:
-                context.note("no vault was made with the recovery key above: it opens nothing")
-        raise
-    where = store.describe().get("path", "")
-    context.note(f"vault made{f' at {where}' if where else ''}, opened by a passphrase")
-    if recovery is None:
+    if recovery_file is None and not source.is_attended():
+        store.create(Creation(source.new_passphrase()))
+        _tell_made(invocation, store)
         context.note("it has no recovery key, since nobody is here to keep it:")
         context.note("without the passphrase its tokens are lost")
-    elif recovery_file is not None:
-        context.note(f"recovery key written to {recovery_file}: keep it offline")
+        return
+    with RecoveryKey(invocation, recovery_file) as key:
+        passphrase = source.new_passphrase()
+        key.hand_out()
+        try:
+            store.create(Creation(passphrase, key.identity))
+        except BaseException as error:
+            if _is_made(store, error):
+                key.keep()
+            raise
+    _tell_made(invocation, store)
+    key.tell()
+
+
+def _tell_made(invocation: Invocation, store: Store) -> None:
+    where = store.describe().get("path", "")
+    invocation.context.note(f"vault made{f' at {where}' if where else ''}, opened by a passphrase")
 
 
 def _is_made(store: Store, error: BaseException) -> bool:
@@ -65,20 +122,6 @@ def _is_made(store: Store, error: BaseException) -> bool:
         return store.exists()
     except CredmanError:
         return True
-
-
-def _show_recovery(terminal: Terminal, recovery: bytes) -> None:
-    # Before the vault is made, so that there is none whose key nobody saw. Only ever to the
-    # terminal: a stream could be a log.
-    from credman.vault.keys import render_identity
-
-    try:
-        terminal.write(
-            "  recovery key, shown once on this terminal, keep it offline:\n"
-            f"  {render_identity(recovery)}\n"
-        )
-    except OSError:
-        raise Interrupted("the terminal has gone") from None
 
 
 def _write_recovery_file(path: str, recovery: bytes) -> None:

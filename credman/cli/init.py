@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from credman.cli.create import create_store
-from credman.cli.options import Invocation, command
+from credman.cli.options import Invocation, RecoveryFileOption, command
 from credman.core.errors import Refused
 
 
@@ -15,10 +15,7 @@ def init(
     no_keyring: Annotated[
         bool, typer.Option("--no-keyring", help="Open it with a passphrase only")
     ] = False,
-    recovery_file: Annotated[
-        str | None,
-        typer.Option("--recovery-file", metavar="F", help="Write the recovery key to a new file"),
-    ] = None,
+    recovery_file: RecoveryFileOption = None,
 ) -> None:
     """Make the store, and a recovery key for it.
 

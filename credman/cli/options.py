@@ -46,6 +46,16 @@ PassphraseOption = Annotated[
         "--passphrase-fd", metavar="N", help="Read the passphrase from this file descriptor"
     ),
 ]
+NewPassphraseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--new-passphrase-fd", metavar="N", help="Read the new passphrase from this descriptor"
+    ),
+]
+RecoveryFileOption = Annotated[
+    str | None,
+    typer.Option("--recovery-file", metavar="F", help="Write the recovery key to a new file"),
+]
 NoInputOption = Annotated[
     bool, typer.Option("--no-input", help="Never ask; CREDMAN_NO_INPUT=1 says the same")
 ]
@@ -62,7 +72,7 @@ OnlyOption = Annotated[
     ),
 ]
 
-_FREE = ("store", "recovery_file", "note")
+_FREE = ("store", "recovery_file", "note", "file")
 """Paths and remarks may hold anything. Elsewhere a token is refused, and not repeated."""
 
 _SELECTING = {"env": EnvironmentOption, "profile": ProfileOption}
@@ -89,7 +99,7 @@ class Invocation:
     @property
     def source(self) -> PassphraseSource:
         if self._source is None:
-            descriptor = _parse_descriptor(self.passphrase_fd)
+            descriptor = parse_descriptor("--passphrase-fd", self.passphrase_fd)
             self._source = PassphraseSource(
                 self.context, descriptor=descriptor, no_input=self.no_input
             )
@@ -195,9 +205,14 @@ def parse_only(only: str | None) -> tuple[str, ...]:
     return names
 
 
-def _parse_descriptor(text: str | None) -> int | None:
+def parse_descriptor(option: str, text: str | None) -> int | None:
+    """Args: option: for the message; text: as it was given.
+
+    Raises:
+        UsageError: it is no number.
+    """
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 6):
-        raise UsageError("--passphrase-fd takes the number of a file descriptor")
+        raise UsageError(f"{option} takes the number of a file descriptor")
     return int(text)

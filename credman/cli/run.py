@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from credman.cli import ALIASES, COMMANDS
+from credman.cli import ALIASES, COMMANDS, GROUPS
 from credman.cli.context import Context
 from credman.core.errors import CredmanError, UsageError
 from credman.core.names import find_nearest, looks_like_value, quote_untrusted
@@ -38,9 +38,9 @@ def run(argv: Sequence[str], context: Context) -> Execution | int:
     Returns:
         An exit code, or a process for the caller to become.
     """
-    name = ALIASES.get(argv[0], argv[0]) if argv else ""
+    name, arguments = _find_command(argv)
     try:
-        result = _dispatch(name, list(argv[1:]), context)
+        result = _dispatch(name, arguments, context)
         return 0 if result is None else result
     except CredmanError as error:
         report_error(context, error, argv)
@@ -62,6 +62,13 @@ def run(argv: Sequence[str], context: Context) -> Execution | int:
     if _means_env(name, argv):
         _fail_eval(context)
     return _EXEC_FAILED if name == "exec" and code != _INTERRUPTED else code
+
+
+def _find_command(argv: Sequence[str]) -> tuple[str, list[str]]:
+    first, *rest = argv or ("",)
+    if first in GROUPS and rest and not rest[0].startswith("-"):
+        return f"{first} {rest[0]}", rest[1:]
+    return ALIASES.get(first, first), rest
 
 
 def _means_env(name: str, argv: Sequence[str]) -> bool:
@@ -104,7 +111,9 @@ def _dispatch(name: str, arguments: list[str], context: Context) -> Execution | 
         context.stdout.print(f"{PROGRAM} {version('credman-cli')}")
         return 0
     if name == "help" and arguments:
-        name, arguments = ALIASES.get(arguments[0], arguments[0]), ["--help"]
+        name, arguments = _find_command([*arguments, "--help"])
+    if name in GROUPS:
+        return _show_group(name, arguments, context)
     entry = COMMANDS.get(name)
     if entry is None:
         raise _unknown_command(name)
@@ -116,6 +125,16 @@ def _dispatch(name: str, arguments: list[str], context: Context) -> Execution | 
         raise CredmanError("standard output is closed")
     parser = load_parser(name)
     return _parse_and_run(parser, name, arguments, trailing, context)
+
+
+def _show_group(name: str, arguments: list[str], context: Context) -> int:
+    if not {"--help", "-h"} & set(arguments):
+        raise _needs_word(name)
+    own = [(full, e.summary) for full, e in COMMANDS.items() if full.startswith(f"{name} ")]
+    lines = [f"  {full:<18}{summary}" for full, summary in own]
+    usage = f"Usage: {PROGRAM} {name} COMMAND [OPTIONS]"
+    context.stdout.print("\n".join((usage, "", "Commands:", *lines)))
+    return 0
 
 
 def load_parser(name: str) -> Any:
@@ -200,10 +219,18 @@ def _label(parameter: Any) -> str:
 def _unknown_command(name: str) -> UsageError:
     if name.startswith("-"):
         return UsageError("options stand after the command", hint="credman --help")
-    nearest = find_nearest(name, [*COMMANDS, *ALIASES])
+    group = name.partition(" ")[0]
+    if group in GROUPS:
+        return _needs_word(group)
+    nearest = find_nearest(name, [*COMMANDS, *GROUPS, *ALIASES])
     hint = f"did you mean {nearest}?" if nearest else "credman --help lists them"
     shown = name if name.isalpha() and len(name) <= 16 else "of that name"
     return UsageError(f"there is no command {shown}", hint=hint)
+
+
+def _needs_word(group: str) -> UsageError:
+    words = (full.partition(" ")[2] for full in COMMANDS if full.startswith(f"{group} "))
+    return UsageError(f"{group} takes one of {', '.join(words)}", hint=f"{PROGRAM} {group} --help")
 
 
 def report_error(context: Context, error: CredmanError, argv: Sequence[str]) -> None:

@@ -29,22 +29,27 @@ class PassphraseSource:
         self._no_input = no_input or context.is_unattended
         self._given: tuple[str, Secret] | None = None
 
-    def passphrases(self) -> Iterator[Secret]:
-        """What to try on an existing vault. Raises: Locked, WrongPassphrase"""
+    def passphrases(self, of: str = "") -> Iterator[Secret]:
+        """What to try on an existing vault, or on another one named ``of``.
+
+        Raises:
+            Locked, WrongPassphrase
+        """
         given = self._find_given()
         if given is not None:
             where, passphrase = given
             yield passphrase
-            raise WrongPassphrase(f"the passphrase from {where} does not open the vault")
-        self._check_attended("the vault is locked")
+            raise WrongPassphrase(f"the passphrase from {where} does not open {of or 'the vault'}")
+        self._check_attended(f"{of or 'the vault'} is locked")
+        prompt = f"passphrase of {of}: " if of else "passphrase: "
         for tries in range(TRIES):
             if tries:
                 self._context.note("wrong passphrase, try again")
-            passphrase = self._context.terminal.read_hidden("passphrase: ")
+            passphrase = self._context.terminal.read_hidden(prompt)
             if passphrase:
                 yield check_passphrase(passphrase)
         raise WrongPassphrase(
-            "wrong passphrase", hint="the recovery key, typed instead, opens the vault for reading"
+            "wrong passphrase", hint="the recovery key, typed instead, opens the vault as well"
         )
 
     def new_passphrase(self) -> Secret:
@@ -54,6 +59,35 @@ class PassphraseSource:
             return check_strength(given[1])
         self._check_attended("a new vault needs a passphrase")
         self._context.note("a passphrase will open the vault")
+        return self._choose()
+
+    def another_passphrase(self, descriptor: int | None) -> Secret:
+        """A new passphrase for a vault that another one opens.
+
+        Args:
+            descriptor: where it is read from; None: the terminal.
+
+        Raises:
+            Locked, Refused, UsageError
+        """
+        if descriptor is not None:
+            self._refuse_terminal(descriptor)
+            return check_strength(_from_bytes(self._context.read_descriptor(descriptor)))
+        if not self.is_attended():
+            raise Locked(
+                f"the new passphrase would have to be asked for, and {self._why_nobody()}",
+                hint="--new-passphrase-fd N reads it from a file descriptor",
+            )
+        return self._choose()
+
+    def passphrase_of(self, what: str) -> Secret | None:
+        """Args: what: a slot, in words. Returns: None if nobody is there, or knows it."""
+        if not self.is_attended():
+            return None
+        typed = self._context.terminal.read_hidden(f"passphrase of {what} (Enter: none): ")
+        return check_passphrase(typed) if typed else None
+
+    def _choose(self) -> Secret:
         terminal = self._context.terminal
         for _ in range(TRIES):
             try:
@@ -74,11 +108,13 @@ class PassphraseSource:
     def _check_attended(self, what: str) -> None:
         if self.is_attended():
             return
-        why = "input is switched off" if self._no_input else "there is no terminal to ask on"
         raise Locked(
-            f"{what}, and {why}",
+            f"{what}, and {self._why_nobody()}",
             hint="set CREDMAN_PASSPHRASE or CREDMAN_PASSPHRASE_COMMAND, or use --passphrase-fd",
         )
+
+    def _why_nobody(self) -> str:
+        return "input is switched off" if self._no_input else "there is no terminal to ask on"
 
     def _find_given(self) -> tuple[str, Secret] | None:
         if self._given is None:

@@ -56,12 +56,14 @@ class Field:
         name: the field's name, unique in its token: its first variable.
         variables: the environment variables that carry it, at least one.
         secret: False for a URL or a user name.
+        is_file: its variables carry the path of a file with the value, never the value.
     """
 
     name: str
     variables: tuple[str, ...]
     secret: bool = True
     extra: Mapping[str, object] = field(default_factory=dict)
+    is_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +104,15 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Token:
+    """Args: unsure: it came back from an older copy, and nobody has checked it since."""
+
     key: TokenKey
     fields: tuple[Field, ...]
     versions: tuple[Version, ...]
     provider: str | None = None
     note: str = ""
     schedule: Schedule = field(default_factory=Schedule)
+    unsure: bool = False
     extra: Mapping[str, object] = field(default_factory=dict)
 
     @property

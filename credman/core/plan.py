@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from credman.core.errors import NotFound
+from credman.core.errors import NotFound, Refused
 from credman.core.model import Address, Field, Token
 from credman.core.names import BASE_ENVIRONMENT, find_nearest
 
@@ -88,6 +88,21 @@ def make_plan(tokens: Iterable[Token], *, only: Collection[str] = ()) -> list[Pl
                 hint=f"did you mean {nearest}?" if nearest else "credman list shows what there is",
             )
     return chosen
+
+
+def refuse_files(plan: Iterable[PlanEntry]) -> None:
+    """For ways out that give values and no files. A variable with the value itself would mislead
+    the program, and a file for it would lie in clear.
+
+    Raises:
+        Refused: a value of the plan is a file.
+    """
+    for entry in plan:
+        if entry.field.is_file:
+            raise Refused(
+                f"{entry.token.key.name} is a file, which is only given to a command that is run",
+                hint="credman exec gives it as a file; --only with the others leaves it out",
+            )
 
 
 def _of_environment(tokens: Iterable[Token], environment: str) -> list[Token]:

@@ -1,15 +1,15 @@
-"""What storing a new token changes. Pure: decides, and does nothing.
+"""What storing, copying or renaming a token changes. Pure: decides, and does nothing.
 
 Rule: a name or a variable that is taken is refused; nothing that is stored is lost by adding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from credman.core.errors import NameTaken, UsageError
+from credman.core.errors import NameTaken, NotFound, Refused, UsageError
 from credman.core.model import (
     MAX_VALUE_BYTES,
     Address,
@@ -24,7 +24,7 @@ from credman.core.model import (
 from credman.core.names import BASE_ENVIRONMENT, WELL_KNOWN_ENVIRONMENTS
 from credman.core.secret import Secret
 from credman.stores.base import Snapshot
-from credman.stores.changes import Change, PutEnvironment, PutToken
+from credman.stores.changes import Change, PutEnvironment, PutToken, RenameToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,12 @@ def plan_addition(
             f"there is a token named {former.key.name} in environment {former.key.environment}",
             hint="--replace gives it a new version, and keeps the old one as retiring",
         )
-    _refuse_taken_variables(key, new.fields, snapshot)
+    _refuse_taken_variables(
+        key,
+        new.fields,
+        snapshot,
+        hint="choose another variable with --var, or another environment with -e",
+    )
     present = tuple(f.name for f in new.fields if f.name in values)
     number = 1 + max((v.number for v in former.versions), default=0) if former else 1
     created_at = now.replace(microsecond=0)
@@ -83,16 +88,86 @@ def plan_addition(
         provider=new.provider or token.provider,
         note=new.note or token.note,
         schedule=new.schedule if new.schedule != Schedule() else token.schedule,
+        unsure=False,
     )
     placed = {Address(key, number, name): value for name, value in values.items()}
     changes: list[Change] = [PutToken(token, placed)]
-    environment = _environment_change(new, key.environment, snapshot)
+    environment = _environment_change(key.environment, snapshot, isolated=new.isolated)
     return changes if environment is None else [environment, *changes]
 
 
-def _environment_change(new: NewToken, name: str, snapshot: Snapshot) -> PutEnvironment | None:
+def plan_copying(
+    source: TokenKey,
+    key: TokenKey,
+    snapshot: Snapshot,
+    read: Callable[[Token], Mapping[str, Secret]],
+) -> list[Change]:
+    """The current version becomes version 1 of the copy. It keeps its date: the copy is as old as
+    its value.
+
+    Args:
+        source: what is copied.
+        key: where it goes.
+        snapshot: what is stored.
+        read: gives the values of a token's current version; called once nothing stands against it.
+
+    Raises:
+        NotFound: the token has gone.
+        Refused: it would go to where it is.
+        NameTaken: the name, or one of its variables, is taken there.
+    """
+    token = snapshot.find_token(source)
+    if token is None:
+        raise NotFound(f"{source.name} is gone: another process removed it")
+    if key.folded() == token.key.folded():
+        raise Refused(
+            f"{token.key.name} is in environment {token.key.environment} already",
+            hint="--to-env names another environment",
+        )
+    taken = snapshot.find_token(key)
+    if taken is not None:
+        raise NameTaken(
+            f"there is a token named {taken.key.name} in environment {taken.key.environment}",
+            hint=f"credman remove {taken.key.name} -e {taken.key.environment} makes room for it",
+        )
+    current = token.current
+    fields = tuple(f for f in token.fields if f.name in current.fields)
+    where = f"-e {key.environment}"
+    _refuse_taken_variables(key, fields, snapshot, hint=f"credman list {where} shows what is there")
+    copied = replace(token, key=key, fields=fields, versions=(replace(current, number=1),))
+    placed = {Address(key, 1, name): value for name, value in read(token).items()}
+    environment = _environment_change(key.environment, snapshot)
+    return [*([] if environment is None else [environment]), PutToken(copied, placed)]
+
+
+def plan_renaming(key: TokenKey, name: str, snapshot: Snapshot) -> list[Change]:
+    """Args:
+        key: the token's.
+        name: the new one; another spelling of the old one in upper or lower case will do.
+
+    Raises:
+        NotFound: the token has gone.
+        NameTaken: another token of its environment and profile has the name.
+    """
+    token = snapshot.find_token(key)
+    if token is None:
+        raise NotFound(f"{key.name} is gone: another process removed it")
+    taken = snapshot.find_token(token.key._replace(name=name))
+    if token.key.name == name:
+        raise NameTaken(f"{name} is its name already")
+    if taken is not None and taken is not token:
+        raise NameTaken(
+            f"there is a token named {taken.key.name} in environment {taken.key.environment}",
+            hint="choose another name; nothing was changed",
+        )
+    return [RenameToken(token.key, name)]
+
+
+def _environment_change(
+    name: str, snapshot: Snapshot, *, isolated: bool = False
+) -> PutEnvironment | None:
     known = next((e for e in snapshot.environments if e.name.casefold() == name.casefold()), None)
-    if new.isolated:
+    if isolated:
         if name == BASE_ENVIRONMENT:
             raise UsageError("the base environment cannot be isolated: the others inherit it")
         return PutEnvironment(replace(known or Environment(name), isolated=True))
@@ -101,7 +176,9 @@ def _environment_change(new: NewToken, name: str, snapshot: Snapshot) -> PutEnvi
     return None
 
 
-def _refuse_taken_variables(key: TokenKey, fields: Sequence[Field], snapshot: Snapshot) -> None:
+def _refuse_taken_variables(
+    key: TokenKey, fields: Sequence[Field], snapshot: Snapshot, *, hint: str
+) -> None:
     wanted = {variable.casefold(): variable for f in fields for variable in f.variables}
     for token in snapshot.tokens:
         same_place = token.key.folded()[:2] == key.folded()[:2]
@@ -112,7 +189,7 @@ def _refuse_taken_variables(key: TokenKey, fields: Sequence[Field], snapshot: Sn
                 raise NameTaken(
                     f"{variable} is already given by {token.key.name} in environment "
                     f"{token.key.environment}",
-                    hint="choose another variable with --var, or another environment with -e",
+                    hint=hint,
                 )
 
 

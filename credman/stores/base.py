@@ -10,9 +10,10 @@ import importlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from credman.core.errors import CredmanError, NotFound, Unavailable, UsageError
+from credman.core.keyslots import KeySlot, Opening, SlotChange
 from credman.core.model import Address, Contents, Environment, Token, TokenKey
 from credman.core.paths import Paths
 from credman.core.secret import Secret
@@ -65,8 +66,11 @@ class Creation:
 class Unlocker(Protocol):
     """Whoever can be asked for what opens a store. Stores never prompt themselves."""
 
-    def passphrases(self) -> Iterator[Secret]:
+    def passphrases(self, of: str = "") -> Iterator[Secret]:
         """Yields what to try, one after the other, until the store stops asking.
+
+        Args:
+            of: what it opens, where that is not the store itself.
 
         Raises:
             Locked: there is nobody to ask.
@@ -122,6 +126,96 @@ class Store(Protocol):
 
     def describe(self) -> dict[str, str]:
         """What a person wants to know of it: where it is, in what format. Never unlocks."""
+
+
+@runtime_checkable
+class SlotStore(Store, Protocol):
+    """A store that is opened by secrets of its own, and whose ways to open it can be changed."""
+
+    def slots(self) -> tuple[KeySlot, ...]:
+        """Raises: as ``snapshot``."""
+
+    def opening(self) -> Opening:
+        """How it was opened, by whoever was asked. Raises: as ``snapshot``."""
+
+    def check_recovery(self, key: Secret) -> KeySlot:
+        """Opens it with a recovery key, and nothing else.
+
+        Raises:
+            UsageError: that is no recovery key.
+            NoMatch: it is another store's, or an old one.
+        """
+
+    def change_slots(self, change: SlotChange, *, expected_revision: str) -> Committed:
+        """Args: change: whoever is not proven to be the owner has looked at it and said yes.
+
+        Raises:
+            StoreConflict, NotFound, Refused, WrongPassphrase
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A state of a store: the one that counts, or a file beside it.
+
+    Args:
+        path: where it lies.
+        relation: what it is to the one that counts, in words.
+        title: which store and as of when, in words.
+        tokens: without values.
+        problem: why it cannot be opened; None if it could.
+        is_whole: it is a state of this very store, and could be restored.
+    """
+
+    path: str
+    relation: str
+    title: str = ""
+    tokens: tuple[Token, ...] = ()
+    problem: CredmanError | None = None
+    is_whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Between two states, by the tokens' keys."""
+
+    only_here: tuple[TokenKey, ...]
+    only_there: tuple[TokenKey, ...]
+    differing: tuple[TokenKey, ...]
+
+
+@runtime_checkable
+class CopyStore(Store, Protocol):
+    """A store of which there are copies: kept ones, older ones, those of a synced folder."""
+
+    def current(self) -> Copy:
+        """The state that counts. A damaged one is a copy with a problem; it does not raise."""
+
+    def previous(self) -> str:
+        """Where the state before the last write is kept."""
+
+    def copies(self) -> tuple[Copy, ...]:
+        """Other states of this store that lie beside it."""
+
+    def read_copy(self, path: str) -> Copy:
+        """Raises: NotFound, VaultDamaged, Locked, Unavailable"""
+
+    def compare(self, copy: Copy) -> Difference:
+        """Raises: as ``snapshot``."""
+
+    def restore(self, copy: Copy, *, merge: bool = False) -> Committed:
+        """Makes ``copy`` the state that counts, as the next generation.
+
+        Args:
+            copy: of ``read_copy``.
+            merge: only take the tokens that are missing here.
+
+        Raises:
+            StoreConflict: the store was changed since ``current`` was asked for.
+        """
+
+    def accept(self) -> Committed:
+        """Goes on with what lies there, although something else was seen there last."""
 
 
 def open_store(url: str, surroundings: Surroundings) -> Store:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from credman.core.errors import NotFound
+from credman.core.errors import NameTaken, NotFound
 from credman.core.model import Address, Contents, Environment, Token, TokenKey
 from credman.core.names import check_name, check_variable, check_variable_grammar
 from credman.core.secret import Secret
@@ -31,18 +31,27 @@ class RemoveToken:
 
 
 @dataclass(frozen=True, slots=True)
+class RenameToken:
+    """Gives a token another name; its versions, their values and all else stay as they are."""
+
+    key: TokenKey
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class PutEnvironment:
     environment: Environment
 
 
-Change = PutToken | RemoveToken | PutEnvironment
+Change = PutToken | RemoveToken | RenameToken | PutEnvironment
 
 
 def apply_changes(contents: Contents, changes: Iterable[Change]) -> Contents:
     """Returns: the contents after the changes. Pure; shared by all stores.
 
     Raises:
-        NotFound: a token to remove is not there, or a version has no value.
+        NotFound: a token to remove or to rename is not there, or a version has no value.
+        NameTaken: another token has the new name.
         UsageError: a name or a variable is outside the grammar.
     """
     for change in changes:
@@ -50,10 +59,9 @@ def apply_changes(contents: Contents, changes: Iterable[Change]) -> Contents:
             case PutToken():
                 contents = _put_token(contents, change)
             case RemoveToken():
-                token = contents.find_token(change.key)
-                if token is None:
-                    raise NotFound(f"there is no token named {change.key.name}")
-                contents = _without(contents, token)
+                contents = _without(contents, _get_token(contents, change.key))
+            case RenameToken():
+                contents = _rename_token(contents, change)
             case PutEnvironment():
                 check_name("environment", change.environment.name)
                 kept = [
@@ -83,6 +91,26 @@ def _put_token(contents: Contents, change: PutToken) -> Contents:
     if len(found) != len(wanted):
         raise NotFound(f"a version of {token.key.name} has no value")
     return Contents(rest.environments, (*rest.tokens, token), {**rest.values, **found})
+
+
+def _rename_token(contents: Contents, change: RenameToken) -> Contents:
+    token = _get_token(contents, change.key)
+    key = token.key._replace(name=check_name("token", change.name))
+    if contents.find_token(key) not in (None, token):
+        raise NameTaken(f"there is a token named {key.name} in environment {key.environment}")
+    renamed = replace(token, key=key)
+    return Contents(
+        contents.environments,
+        tuple(renamed if t is token else t for t in contents.tokens),
+        {a._replace(key=key) if a.key == token.key else a: v for a, v in contents.values.items()},
+    )
+
+
+def _get_token(contents: Contents, key: TokenKey) -> Token:
+    token = contents.find_token(key)
+    if token is None:
+        raise NotFound(f"there is no token named {key.name}")
+    return token
 
 
 def _check_names(token: Token, former: Token | None) -> None:

@@ -74,10 +74,26 @@ def read_own_file(path: str, *, limit: int) -> bytes | None:
     except OSError as error:
         raise _cannot("read", path, error) from None
     finally:
-        os.close(descriptor)
+        _let_go(descriptor)
     if size > limit:
         raise NotAVault(f"{path} is larger than any vault ({limit >> 20} MiB)")
     return bytes(data)
+
+
+def starts_with(path: str, prefix: bytes) -> bool:
+    """Returns: whether a regular file lies there that begins so. Whatever stands in the way of
+    looking is a no."""
+    try:
+        descriptor = os.open(path, _READ)
+    except OSError:
+        return False
+    try:
+        is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        return is_regular and os.read(descriptor, len(prefix)) == prefix
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
 
 
 def find_exposure(path: str) -> str | None:
@@ -111,27 +127,28 @@ def locked(path: str) -> Iterator[None]:
     except OSError as error:
         raise _cannot("lock", path, error) from None
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise Unavailable(f"{path} is not a regular file")
-        _check_owner(path, status)
-        if status.st_mode & 0o600 != 0o600:
-            os.fchmod(descriptor, 0o600)  # it was made just now, under an odd umask
-        deadline = time.monotonic() + LOCK_WAIT_SECONDS
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise _held_by_other(descriptor) from None
-                time.sleep(_LOCK_POLL_SECONDS)
-            except OSError as error:
-                raise _cannot("lock", path, error) from None
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise Unavailable(f"{path} is not a regular file")
+            _check_owner(path, status)
+            if status.st_mode & 0o600 != 0o600:
+                os.fchmod(descriptor, 0o600)  # it was made just now, under an odd umask
+            deadline = time.monotonic() + LOCK_WAIT_SECONDS
+            while True:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() >= deadline:
+                        raise _held_by_other(descriptor) from None
+                    time.sleep(_LOCK_POLL_SECONDS)
+        except OSError as error:
+            raise _cannot("lock", path, error) from None
         _note_holder(descriptor)
         yield
     finally:
-        os.close(descriptor)
+        _let_go(descriptor)
 
 
 def replace_file(
@@ -240,6 +257,13 @@ def _sync_directory(directory: str) -> None:
     try:
         os.fsync(descriptor)
     finally:
+        os.close(descriptor)
+
+
+def _let_go(descriptor: int) -> None:
+    # Nothing was written through it, or all that was is on the disk: a failure here would be told
+    # of a write that stands. The kernel drops a descriptor, and its lock, also when it fails.
+    with contextlib.suppress(OSError):
         os.close(descriptor)
 
 

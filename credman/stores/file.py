@@ -1,296 +1,202 @@
-"""The file store: one encrypted vault file.
-
-Writing: lock, read again, compare the revision, write beside it, read back and decrypt, keep the
-old one as ``.bak``, rename, then note what was last seen. A damaged, cut or empty vault is an error
-that names the copy before it; it is never a new one.
-"""
+"""The file store: one encrypted vault file, the ways to open it, and the copies beside it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from credman.core.errors import (
-    CredmanError,
-    HeaderDamaged,
-    NoMatch,
-    NotAVault,
-    NoVault,
-    Refused,
-    RolledBack,
-    StoreConflict,
-    Unavailable,
-    UsageError,
-    VaultDamaged,
-    VaultExists,
-    VaultMissing,
-    WrongPassphrase,
-)
-from credman.core.model import Address, Contents
-from credman.core.paths import find_home, make_private_directory
+from credman.core.errors import StoreConflict, UsageError, VaultExists, VaultMissing
+from credman.core.keyslots import KeySlot, Opening, SlotChange
+from credman.core.model import Address
+from credman.core.paths import make_private_directory
 from credman.core.secret import Secret
 from credman.stores import disk
-from credman.stores.base import Committed, Creation, Snapshot, Surroundings, pick
-from credman.stores.changes import Change, apply_changes
-from credman.stores.seen import LastSeen, load_last_seen, save_last_seen, state_path
-from credman.vault import age, keys, slots
-from credman.vault.container import (
-    MAX_VAULT_BYTES,
-    SealedVault,
-    next_document,
-    parse_vault,
-    seal_vault,
+from credman.stores.base import (
+    Committed,
+    Copy,
+    Creation,
+    Difference,
+    Snapshot,
+    Surroundings,
+    pick,
 )
-from credman.vault.document import Document, Recipient, SlotLabel
-
-
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    """Args: seen: what was last seen here, looked at before the vault was; or why it is unknown."""
-
-    sealed: SealedVault
-    document: Document
-    seen: LastSeen | CredmanError | None = None
-
-    @property
-    def revision(self) -> str:
-        return f"{self.document.vault_id}:{self.document.generation}:{self.sealed.file_hash}"
+from credman.stores.changes import Change, apply_changes
+from credman.stores.copies import Copies, describe, succeed
+from credman.stores.seen import forget_last_seen
+from credman.stores.vaultfile import Key, Loaded, VaultFile
+from credman.vault import keys
+from credman.vault.container import next_document
+from credman.vault.rekeying import (
+    Keyed,
+    change_slots,
+    find_recovery_slot,
+    list_slots,
+    make_document,
+)
 
 
 class FileStore:
-    """Args:
-    rest: the path behind ``file:``; ``~`` is the home directory. Links are followed once, here.
-    """
+    """Args: rest: the path behind ``file:``; ``~`` is the home directory."""
 
     def __init__(self, rest: str, surroundings: Surroundings) -> None:
-        self._surroundings = surroundings
-        self._path = os.path.realpath(_resolve(rest, surroundings))
-        self._backup = f"{self._path}.bak"
-        stem = os.path.splitext(self._path)[0]
-        self._lock = f"{stem if stem != self._path else self._path}.lock"
-        if self._lock == self._path:
-            raise UsageError("a vault's name cannot end in .lock")
-        self._seen = state_path(surroundings.paths.state, self._path)
-        self._identity: bytes | None = None
-        self._opened_by_recovery = False
-        self._loaded: _Loaded | None = None
+        self._vault = VaultFile(rest, surroundings)
+        self._copies = Copies(self._vault, surroundings.unlocker)
+        self._loaded: Loaded | None = None
 
     @property
     def path(self) -> str:
-        return self._path
+        return self._vault.path
 
     def exists(self) -> bool:
-        if disk.is_there(self._path):
-            return True
-        # An unmounted disk or a folder that is not synced yet is no new user.
-        if load_last_seen(self._seen) is not None or disk.is_there(self._backup):
-            raise VaultMissing(
-                f"there was a vault at {self._path}, and it is gone", hint=self._way_back()
-            )
-        return False
+        return self._vault.exists()
 
     def create(self, creation: Creation) -> None:
-        make_private_directory(os.path.dirname(self._path))
-        with disk.locked(self._lock):
+        make_private_directory(os.path.dirname(self.path))
+        with self._vault.locked():
             if self.exists():
-                raise VaultExists(f"there is a vault already: {self._path}")
-            document, stanzas = _new_vault(creation)
-            self._identity = document.identity
-            self._write(document, stanzas, former=None)
+                raise VaultExists(f"there is a vault already: {self.path}")
+            keyed = make_document(creation.passphrase, creation.recovery, now=_now())
+            self._vault.key = Key(keyed.document.identity, "0", creation.passphrase)
+            self._loaded, _ = self._vault.write(keyed, keep=None)
 
     def snapshot(self) -> Snapshot:
-        self._loaded = loaded = self._load()
+        self._loaded = loaded = self._vault.load()
         contents = loaded.document.contents
-        obstacle = self._find_obstacle(loaded)
-        known = None if obstacle is None else obstacle.message
-        warnings = (known, disk.find_exposure(self._path))
+        obstacle = self._vault.find_obstacle(loaded)
+        rollback = self._vault.find_rollback(loaded)
+        messages = {error.message: None for error in (obstacle, rollback) if error is not None}
+        exposure = disk.find_exposure(self.path)
         return Snapshot(
             loaded.revision,
             contents.environments,
             contents.tokens,
-            tuple(warning for warning in warnings if warning is not None),
+            (
+                *messages,
+                *(() if exposure is None else (exposure,)),
+                *(_warn_of(copy) for copy in self._copies.beside(loaded)),
+            ),
             obstacle,
         )
 
     def reveal(self, addresses: Iterable[Address]) -> dict[Address, Secret]:
-        if self._loaded is None:
-            self._loaded = self._load()
-        return pick(self._loaded.document.contents.values, addresses)
+        return pick(self._last_loaded().document.contents.values, addresses)
 
     def commit(self, changes: Sequence[Change], *, expected_revision: str) -> Committed:
-        if self._identity is None:
-            self._loaded = self._load()  # whoever has to type a passphrase does not hold the lock
-        with disk.locked(self._lock):
-            loaded = self._load()
-            if loaded.revision != expected_revision:
-                raise StoreConflict("the vault was changed by another process")
-            obstacle = self._find_obstacle(loaded)
+        if self._vault.key is None:
+            self._loaded = self._vault.load()  # whoever has to type does not hold the lock
+        with self._vault.locked():
+            loaded = self._load_expected(expected_revision)
+            obstacle = self._vault.find_obstacle(loaded)
             if obstacle is not None:
                 raise obstacle
             document = next_document(loaded.sealed, loaded.document)
             document = replace(
                 document,
-                written_at=datetime.now(UTC).replace(microsecond=0),
+                written_at=_now(),
                 contents=apply_changes(document.contents, changes),
             )
-            stanzas = [slot.stanza for slot in loaded.sealed.slots]
-            return self._write(document, stanzas, former=loaded)
+            stanzas = tuple(slot.stanza for slot in loaded.sealed.slots)
+            self._loaded, committed = self._vault.write(
+                Keyed(document, stanzas), keep=self._vault.backup
+            )
+            return committed
 
     def describe(self) -> dict[str, str]:
-        known = {"kind": "file", "path": self._path, "format": "age v1, credman 1"}
+        known = {"kind": "file", "path": self.path, "format": "age v1, credman 1"}
         if self._loaded is not None:
             known["recovery"] = "yes" if self._loaded.document.recipients else "no"
         return known
 
-    def _write(
-        self, document: Document, stanzas: Sequence[age.Stanza], *, former: _Loaded | None
-    ) -> Committed:
-        file = seal_vault(document, stanzas)
-        if len(file) > MAX_VAULT_BYTES:
-            raise Refused(f"the vault would grow over {MAX_VAULT_BYTES >> 20} MiB")
+    def slots(self) -> tuple[KeySlot, ...]:
+        loaded = self._last_loaded()
+        return list_slots(loaded.sealed, loaded.document)
 
-        def check(written: bytes) -> None:
-            if parse_vault(written).open(document.identity) != document:
-                raise Unavailable(f"cannot write {self._path}: it does not decrypt again")
-
-        warning = disk.replace_file(
-            self._path, file, check=check, backup=None if former is None else self._backup
+    def opening(self) -> Opening:
+        loaded, key = self._last_loaded(), self._vault.key
+        if key is None:  # a vault that was just made is loaded, and has its key
+            raise UsageError("the vault is not open")
+        rollback = self._vault.find_rollback(loaded)
+        return Opening(
+            key.slot,
+            key.passphrase,
+            self._vault.is_proven(loaded),
+            f"vault {loaded.document.vault_id}, {describe(loaded.document)}",
+            () if rollback is None else (rollback.message,),
         )
-        warnings = [] if warning is None else [warning]
-        self._loaded = loaded = _Loaded(parse_vault(file), document)
-        seen = LastSeen(document.vault_id, document.generation, loaded.sealed.file_hash)
-        try:
-            save_last_seen(self._seen, seen, vault_path=self._path)
-        except CredmanError as error:  # the vault is written: this must not look like a failure
-            warnings.append(f"saved, but not noted as last seen: {error.message}")
-        return Committed(loaded.revision, tuple(warnings))
 
-    def _load(self) -> _Loaded:
-        try:
-            if self._identity is None:
-                # A person may take a minute to type, and others write meanwhile: read again after.
-                self._identity = self._unlock(self._read())
-            # In this order: who writes renames the vault first and notes it after. The other way
-            # round, a write in between would look like an older copy.
-            seen = self._find_last_seen()
-            sealed = self._read()
-            return _Loaded(sealed, sealed.open(self._identity), seen)
-        except VaultDamaged as error:
-            error.hint = error.hint or f"nothing was changed; {self._earlier_copy()}"
-            raise
+    def check_recovery(self, key: Secret) -> KeySlot:
+        recovery = keys.parse_identity(key)
+        sealed = self._vault.read(self.path)
+        document = sealed.open_with_recovery(recovery)
+        slot_id = find_recovery_slot(recovery, document)
+        return next(s for s in list_slots(sealed, document) if s.id == slot_id)
 
-    def _read(self) -> SealedVault:
-        file = disk.read_own_file(self._path, limit=MAX_VAULT_BYTES)
-        if file is None:
-            self.exists()
-            raise NoVault(
-                "nothing is stored here yet", hint="credman add NAME, such as: credman add hf"
+    def change_slots(self, change: SlotChange, *, expected_revision: str) -> Committed:
+        self._last_loaded()
+        with self._vault.locked():
+            loaded = self._load_expected(expected_revision)
+            is_proven = self._vault.is_proven(loaded)
+            rollback = self._vault.find_rollback(loaded)
+            if is_proven and rollback is not None:
+                raise rollback
+            keyed = change_slots(
+                loaded.sealed, loaded.document, change, renew=not is_proven, now=_now()
             )
-        return parse_vault(file)
+            document = succeed(keyed.document, (loaded,), loaded.seen)
+            has_new_key = document.identity != loaded.document.identity
+            self._loaded, committed = self._vault.write(
+                replace(keyed, document=document),
+                keep=self._vault.backup,
+                replaces_backup=has_new_key,
+            )
+            self._vault.key = Key(document.identity, "", None)
+            return committed
 
-    def _find_last_seen(self) -> LastSeen | CredmanError | None:
+    def current(self) -> Copy:
+        return self._copies.current()
+
+    def previous(self) -> str:
+        return self._vault.backup
+
+    def copies(self) -> tuple[Copy, ...]:
+        return self._copies.beside(self._last_loaded())
+
+    def read_copy(self, path: str) -> Copy:
+        return self._copies.read(path)
+
+    def compare(self, copy: Copy) -> Difference:
+        return self._copies.compare(copy)
+
+    def restore(self, copy: Copy, *, merge: bool = False) -> Committed:
+        make_private_directory(os.path.dirname(self.path))
+        self._loaded, committed = self._copies.restore(copy, merge=merge)
+        return committed
+
+    def accept(self) -> Committed:
         try:
-            return load_last_seen(self._seen)
-        except CredmanError as error:
-            return error  # reading goes on with a warning; writing is refused
+            self._loaded, committed = self._copies.accept()
+        except VaultMissing:
+            forget_last_seen(self._vault.seen_path)
+            return Committed("")
+        return committed
 
-    def _unlock(self, sealed: SealedVault) -> bytes:
-        if not sealed.slots:
-            raise NotAVault("this is an age file, but not a credman vault: no passphrase opens it")
-        for passphrase in self._surroundings.unlocker.passphrases():
-            if keys.is_identity(passphrase):
-                document = sealed.open_with_recovery(keys.parse_identity(passphrase))
-                self._opened_by_recovery = True
-                return document.identity
-            identity = sealed.unlock_with_passphrase(passphrase)
-            if identity is not None:
-                try:
-                    sealed.open(identity)
-                except NoMatch:  # the slot is whole, so it is the rest that was changed
-                    raise HeaderDamaged(
-                        "the vault is damaged: its own identity does not open it"
-                    ) from None
-                return identity
-        raise WrongPassphrase("wrong passphrase")
+    def _last_loaded(self) -> Loaded:
+        if self._loaded is None:
+            self._loaded = self._vault.load()
+        return self._loaded
 
-    def _find_obstacle(self, loaded: _Loaded) -> CredmanError | None:
-        if isinstance(loaded.seen, CredmanError):
-            return loaded.seen
-        rolled_back = _compare(loaded, loaded.seen)
-        if rolled_back is not None:
-            hint = f"put the newer copy back; to go on with this one remove {self._seen}"
-            return RolledBack(rolled_back, hint=hint)
-        if self._opened_by_recovery:
-            # Whoever knows its public key could have made this vault: a person should compare.
-            document = loaded.document
-            return Refused(
-                f"opened with the recovery key, so it can only be read: vault "
-                f"{document.vault_id}, generation {document.generation}"
-            )
-        return None
-
-    def _earlier_copy(self) -> str:
-        if os.path.lexists(self._backup):
-            return f"the copy before the last write is {self._backup}"
-        return "there is no earlier copy beside it"
-
-    def _way_back(self) -> str:
-        if os.path.lexists(self._backup):
-            return self._earlier_copy()
-        return f"if you removed it on purpose, remove {self._seen} as well"
+    def _load_expected(self, revision: str) -> Loaded:
+        loaded = self._vault.load()
+        if loaded.revision != revision:
+            raise StoreConflict("the vault was changed by another process")
+        return loaded
 
 
-def _compare(loaded: _Loaded, seen: LastSeen | None) -> str | None:
-    if seen is None:
-        return None
-    document = loaded.document
-    if seen.vault_id != document.vault_id:
-        return "this is another vault than the one last seen here"
-    if document.generation < seen.generation:
-        return (
-            f"this is an older copy of the vault (generation {document.generation}; "
-            f"{seen.generation} was seen here)"
-        )
-    history = {a.generation: a.file_hash for a in document.history}
-    history[document.generation] = loaded.sealed.file_hash
-    if history.get(seen.generation, seen.file_hash) != seen.file_hash:
-        return "this vault does not descend from the one last seen here"
-    return None
+def _warn_of(copy: Copy) -> str:
+    return f"{copy.relation} lies beside it: {copy.path}; credman doctor compares them"
 
 
-def _resolve(rest: str, surroundings: Surroundings) -> str:
-    if rest.startswith("//"):
-        if not rest.startswith("///"):
-            raise UsageError(
-                "a file: URL names no other machine", hint="such as file:/srv/team.age"
-            )
-        rest = rest[2:]
-    if not rest or "\0" in rest or rest.endswith("/"):
-        raise UsageError("a file: URL needs the path of a file", hint="such as file:~/team.age")
-    if rest == "~" or rest.startswith("~/"):
-        rest = os.path.join(find_home(surroundings.environ), rest[2:])
-    return os.path.join(surroundings.cwd, rest)
-
-
-def _new_vault(creation: Creation) -> tuple[Document, list[age.Stanza]]:
-    now = datetime.now(UTC).replace(microsecond=0)
-    identity = os.urandom(age.KEY_BYTES)
-    vault_id = os.urandom(slots.VAULT_ID_BYTES).hex()
-    stanza = slots.wrap_passphrase(identity, creation.passphrase, vault_id=vault_id, number=0)
-    recipients: tuple[Recipient, ...] = ()
-    if creation.recovery is not None:
-        public = keys.render_recipient(age.public_key(creation.recovery))
-        recipients = (Recipient(public, "recovery", now),)
-    document = Document(
-        identity=identity,
-        vault_id=vault_id,
-        generation=1,
-        written_at=now,
-        contents=Contents(),
-        next_slot=1,
-        recipients=recipients,
-        slots=(SlotLabel(0, "passphrase", now),),
-    )
-    return document, [stanza]
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)

@@ -64,3 +64,14 @@ def save_last_seen(path: str, seen: LastSeen, *, vault_path: str) -> str | None:
         "sha256": seen.file_hash,
     }
     return disk.replace_file(path, json.dumps(record).encode("ascii"), check=lambda _: None)
+
+
+def forget_last_seen(path: str) -> None:
+    """Raises: Unavailable: it cannot be removed."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        reason = (error.strerror or "failed").lower()
+        raise Unavailable(f"cannot remove {path}: {reason}") from None

@@ -31,7 +31,7 @@ from credman.core.model import (
 )
 from credman.core.secret import Secret
 from credman.stores.base import Committed, Creation, Snapshot, Store
-from credman.stores.changes import Change, PutEnvironment, PutToken, RemoveToken
+from credman.stores.changes import Change, PutEnvironment, PutToken, RemoveToken, RenameToken
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 NEWER: Mapping[str, object] = {"newer": ["kept", 1, None, {"as": True}]}
@@ -193,6 +193,27 @@ class StoreContract:
         assert self.reopen(store).reveal([find_address(shouted)]) == {find_address(shouted): "kept"}
         _commit(store, RemoveToken(token.key))
         assert self.reopen(store).snapshot().tokens == ()
+
+    def test_a_renamed_token_keeps_all_but_its_name(self) -> None:
+        first = replace(make_token("old"), note="kept", extra=NEWER)
+        second, other = renew(first), make_token("other")
+        store = self._made(put(first, b"1"), put(other, b"other"))
+        _commit(store, put(second, b"2"))
+        key = first.key
+        for name in ("new", "NEW"):
+            _commit(store, RenameToken(key, name))
+            key = key._replace(name=name)
+            kept = [replace(first, key=key), replace(second, key=key), other]
+            snapshot = self.reopen(store).snapshot()
+            assert snapshot.find_token(key) == kept[1] and len(snapshot.tokens) == 2
+            found = self.reopen(store).reveal(map(find_address, kept))
+            assert list(found.values()) == ["1", "2", "other"]
+            _fails(NotFound, self.reopen(store).reveal, [find_address(first)])
+        before = store.snapshot()
+        _fails(Refused, _commit, store, RenameToken(key, "Other"))
+        _fails(NotFound, _commit, store, RenameToken(first.key, "any"))
+        _fails(UsageError, _commit, store, RenameToken(key, "../x"))
+        assert self.reopen(store).snapshot() == before
 
     def test_the_same_name_elsewhere_is_another_token(self) -> None:
         places = (("default", "default"), ("prod", "default"), ("default", "work"))

@@ -27,6 +27,7 @@ from credman.core.errors import (
 from credman.core.secret import Secret
 from credman.vault import age, keys, slots
 from credman.vault.document import Document, parse_document, render_document
+from credman.vault.slots import Slot
 
 MAX_VAULT_BYTES = 64 * 1024 * 1024
 PADDING_BYTES = 4096
@@ -45,18 +46,18 @@ class SealedVault:
 
     file: bytes
     header: age.Header
-    slots: tuple[slots.Slot, ...]
+    slots: tuple[Slot, ...]
 
     @property
     def file_hash(self) -> str:
         """SHA-256 of the whole file, hex."""
         return hashlib.sha256(self.file).hexdigest()
 
-    def unlock_with_passphrase(self, passphrase: Secret) -> bytes | None:
+    def find_slot(self, passphrase: Secret) -> tuple[Slot, bytes] | None:
         """Tries the passphrase slots in turn.
 
         Returns:
-            The vault identity, or None if the passphrase opens none of them.
+            The slot that the passphrase opens and the vault identity in it, or None.
 
         Raises:
             HeaderDamaged: a slot was changed.
@@ -65,7 +66,7 @@ class SealedVault:
         for slot in self.slots:
             identity = slots.unwrap_passphrase(slot, passphrase)
             if identity is not None:
-                return identity
+                return slot, identity
         return None
 
     def open(self, identity: bytes) -> Document:

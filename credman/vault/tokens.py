@@ -28,10 +28,7 @@ def token_to_json(token: Token, values: Mapping[Address, Secret]) -> dict[str, o
         "profile": token.key.profile,
         "provider": token.provider,
         "note": token.note,
-        "fields": [
-            {"name": f.name, "variables": list(f.variables), "secret": f.secret, **f.extra}
-            for f in token.fields
-        ],
+        "fields": [_field_to_json(f) for f in token.fields],
         "versions": [
             {
                 "number": v.number,
@@ -52,6 +49,7 @@ def token_to_json(token: Token, values: Mapping[Address, Secret]) -> dict[str, o
             "grace": schedule.grace,
             **schedule.extra,
         },
+        **({"unsure": True} if token.unsure else {}),
         **token.extra,
     }
 
@@ -82,6 +80,7 @@ def read_token(record: Record, values: dict[Address, Secret]) -> Token:
         fields=record.take_records("fields", _field),
         versions=record.take_records("versions", version),
         schedule=_schedule(Record(record.take("schedule", dict))),
+        unsure=record.take_optional("unsure", bool) or False,
         extra=record.rest(),
     )
     refuse_duplicates(v.number for v in token.versions)
@@ -91,11 +90,27 @@ def read_token(record: Record, values: dict[Address, Secret]) -> Token:
     return token
 
 
+def _field_to_json(field: Field) -> dict[str, object]:
+    # The key is written only where it says something: vaults from before it stay as they are.
+    file = {"file": True} if field.is_file else {}
+    return {
+        "name": field.name,
+        "variables": list(field.variables),
+        "secret": field.secret,
+        **file,
+        **field.extra,
+    }
+
+
 def _field(record: Record) -> Field:
     variables = tuple(check_variable_grammar(v) for v in record.take_texts("variables"))
     if not variables:
         raise ValueError
-    return Field(record.take("name", str), variables, record.take("secret", bool), record.rest())
+    name, secret = record.take("name", str), record.take("secret", bool)
+    is_file = "file" in record.extra
+    if is_file and not record.take("file", bool):  # one spelling: absent is false
+        raise ValueError
+    return Field(name, variables, secret, record.rest(), is_file)
 
 
 def _schedule(record: Record) -> Schedule:

@@ -20,8 +20,7 @@ from credman.cli.options import Invocation
 from credman.core import config
 from credman.output import shells
 from credman.session import Session
-from credman.stores import disk
-from credman.stores import file as file_store
+from credman.stores import disk, vaultfile
 from credman.stores.file import FileStore
 from tests.cli.harness import PROGRAM, Outcome, credman, make_value, make_vault
 from tests.requirements import require_program
@@ -38,14 +37,25 @@ GOOD: dict[str, list[list[str]]] = {
     "show": [["hf"], ["hf", "--json"]],
     "list": [[], ["--all"], ["--json"], ["-e", "prod"]],
     "remove": [["hf", "--yes"], ["hf"]],
+    "rename": [["hf", "new"]],
+    "copy": [["hf", "--to-env", "dev"]],
     "env": [[], ["prod", "--shell", "sh"], ["--unset"], ["--only", "hf"], ["--shell", "fish"]],
     "exec": [["--", "true"], ["prod", "--only", "hf", "--", "true"]],
+    "export": [["--format", "dotenv"], ["prod", "--format", "json", "--reveal"]],
+    "passwd": [["--new-passphrase-fd", "5"], ["--slot", "0", "--new-passphrase-fd", "5"]],
+    "slot list": [[], ["--json"]],
+    "slot add": [["passphrase", "--label", "laptop", "--new-passphrase-fd", "5"]],
+    "slot remove": [["0", "--yes"], ["recovery", "--yes"]],
+    "recovery new": [["--recovery-file", "key", "--yes"]],
+    "recovery verify": [["--recovery-file", "key"], []],
+    "restore": [["--previous", "--yes"], ["--previous"], ["other.age", "--merge"]],
+    "doctor": [[], ["--json"], ["--accept", "--yes"]],
     "providers": [[], ["hf"], ["--json"]],
     "use": [[], ["-e", "prod"], ["--json"]],
 }
 """What each command does well with, on a vault that holds ``hf``."""
 
-MAY_PRINT = ("get", "env")
+MAY_PRINT = ("get", "env", "export")
 
 
 MISPLACED = [
@@ -67,8 +77,8 @@ LAYERS: list[tuple[object, str]] = [
     (Session, "values"),
     (FileStore, "exists"),
     (FileStore, "commit"),
-    (file_store, "parse_vault"),
-    (file_store, "seal_vault"),
+    (vaultfile, "parse_vault"),
+    (vaultfile, "seal_vault"),
     (disk, "read_own_file"),
     (disk, "replace_file"),
     (shells, "check_variable"),
@@ -112,7 +122,8 @@ def assert_not_on_disk() -> None:
 
 def walk(name: str, arguments: Sequence[str], **options: Any) -> Outcome:
     options.setdefault("stdin", f"A={VALUE}\nB={VALUE}\n".encode())
-    return credman(name, *arguments, **{"passphrase": PASSPHRASE, **options})
+    options.setdefault("descriptors", {5: f"{PASSPHRASE}, another".encode()})
+    return credman(*name.split(), *arguments, **{"passphrase": PASSPHRASE, **options})
 
 
 @pytest.mark.parametrize("name", NAMES)

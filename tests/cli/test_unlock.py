@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 import unicodedata
 from pathlib import Path
@@ -88,7 +89,7 @@ def test_three_wrong_answers_and_it_is_over() -> None:
         "wrong passphrase, try again",
         "wrong passphrase, try again",
         "credman: error: wrong passphrase",
-        "credman: hint: the recovery key, typed instead, opens the vault for reading",
+        "credman: hint: the recovery key, typed instead, opens the vault as well",
     ]
 
 
@@ -268,7 +269,13 @@ class TestRecoveryKey:
     def test_opens_for_reading_by_descriptor(self, key: str) -> None:
         assert is_open(by_descriptor(key.encode() + b"\n"))
 
-    def test_does_not_open_for_writing(self, key: str) -> None:
+    def test_opens_for_writing_what_was_written_here_last(self, key: str) -> None:
+        outcome = credman("remove", "hf", "--yes", answers=[key], passphrase=None)
+        assert outcome.exit_code == 0, outcome.stderr
+        assert credman("get", "hf").exit_code == 3
+
+    def test_does_not_open_for_writing_what_anybody_could_have_made(self, key: str) -> None:
+        shutil.rmtree(Path(os.environ["CREDMAN_HOME"], "state"))
         before = read_vault()
         for argv in (("remove", "hf", "--yes"), ("add", "x", "--no-check")):
             outcome = credman(*argv, answers=[key, "value"], passphrase=None)

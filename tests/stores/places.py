@@ -28,7 +28,7 @@ class Answers:
     answers: tuple[Secret, ...] = (PASSPHRASE,)
     asked: int = field(default=0)
 
-    def passphrases(self) -> Iterator[Secret]:
+    def passphrases(self, of: str = "") -> Iterator[Secret]:
         for answer in self.answers:
             self.asked += 1
             yield answer

@@ -33,6 +33,7 @@ from tests.stores.places import (
     PASSPHRASE,
     Answers,
     add,
+    find_seen,
     leftovers,
     make_surroundings,
     make_vault,
@@ -139,14 +140,16 @@ def test_passphrases_are_tried_in_turn_and_asked_for_once(home: Path) -> None:
     assert "wrong one" not in caught.value.message + caught.value.hint
 
 
-def test_the_recovery_key_reads_and_does_not_write(home: Path) -> None:
+def test_the_recovery_key_reads_and_writes_only_what_was_seen_here_last(home: Path) -> None:
     recovery = os.urandom(32)
     store = open_vault(home)
     store.create(Creation(PASSPHRASE, recovery))
     add(store, "one")
     assert store.describe()["recovery"] == "yes"
+    add(open_vault(home, None, render_identity(recovery)), "two")
+    find_seen(home).unlink()
     reader = open_vault(home, None, render_identity(recovery))
-    assert names(reader) == {"one"}
+    assert names(reader) == {"one", "two"}
     with pytest.raises(Refused, match="recovery key"):
         reader.commit([], expected_revision=reader.snapshot().revision)
     with pytest.raises(Locked):
@@ -170,7 +173,7 @@ def test_a_vault_that_would_be_too_large_is_refused(
     store = make_vault(home, "one")
     before = vault_file(home).read_bytes()
     monkeypatch.setattr("credman.vault.container.MAX_VAULT_BYTES", 64 * 1024)
-    monkeypatch.setattr("credman.stores.file.MAX_VAULT_BYTES", 64 * 1024)
+    monkeypatch.setattr("credman.stores.vaultfile.MAX_VAULT_BYTES", 64 * 1024)
     with pytest.raises(Refused, match=r"larger than|grow over"):
         add(store, "two", note="n" * 100_000)
     assert vault_file(home).read_bytes() == before

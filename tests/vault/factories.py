@@ -150,3 +150,9 @@ def reseal(document: Document, line: bytes, **changes: Any) -> SealedVault:
     """Returns: a vault with a true ``auth`` over any line, as an owner could write it."""
     entropy = reference.Entropy(os.urandom(16).hex())
     return parse_vault(reference.seal_line(entropy, document.identity, line, **changes))
+
+
+def unlock(sealed: SealedVault, passphrase: Secret) -> bytes | None:
+    """Returns: the vault identity, or None if the passphrase opens no slot."""
+    found = sealed.find_slot(passphrase)
+    return None if found is None else found[1]

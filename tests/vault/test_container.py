@@ -40,6 +40,7 @@ from tests.vault.factories import (
     make_vault,
     reseal,
     to_json,
+    unlock,
 )
 
 OTHER = Secret("EXAMPLE other passphrase")
@@ -55,7 +56,7 @@ def payload_of(file: bytes, identity: bytes) -> bytes:
 def test_every_owner_opens() -> None:
     made = make_vault((PASSPHRASE, OTHER))
     for secret in made.passphrases:
-        identity = made.sealed.unlock_with_passphrase(secret)
+        identity = unlock(made.sealed, secret)
         assert identity == made.document.identity
         assert made.sealed.open(identity) == made.document
     assert made.sealed.open_with_recovery(made.recovery) == made.document
@@ -63,7 +64,7 @@ def test_every_owner_opens() -> None:
 
 def test_nobody_else_opens() -> None:
     made = make_vault()
-    assert made.sealed.unlock_with_passphrase(OTHER) is None
+    assert unlock(made.sealed, OTHER) is None
     with pytest.raises(NoMatch):
         made.sealed.open(os.urandom(32))
     with pytest.raises(NoMatch):
@@ -84,7 +85,7 @@ def test_full_document_survives_a_rewrite() -> None:
     assert read == later
     assert (read.generation, read.history[-1].file_hash) == (8, sealed.file_hash)
     assert replace(read, generation=7, history=document.history) == document
-    assert again.unlock_with_passphrase(PASSPHRASE) == document.identity
+    assert unlock(again, PASSPHRASE) == document.identity
 
 
 def test_slot_of_a_newer_kind_survives_a_rewrite() -> None:
@@ -98,7 +99,7 @@ def test_slot_of_a_newer_kind_survives_a_rewrite() -> None:
 
 def test_vault_without_slots_opens_with_recovery() -> None:
     made = make_vault(())
-    assert made.sealed.unlock_with_passphrase(PASSPHRASE) is None
+    assert unlock(made.sealed, PASSPHRASE) is None
     assert made.sealed.open_with_recovery(made.recovery) == made.document
 
 

@@ -32,6 +32,7 @@ from tests.vault.factories import (
     make_document,
     make_vault,
     to_json,
+    unlock,
 )
 
 MADE = make_vault(
@@ -50,7 +51,7 @@ def open_with_recovery(file: bytes) -> Document:
 
 def open_with_passphrase(file: bytes) -> Document:
     sealed = parse_vault(file)
-    identity = sealed.unlock_with_passphrase(Secret(CANARY))
+    identity = unlock(sealed, Secret(CANARY))
     if identity is None:
         raise WrongPassphrase("the passphrase opens no slot")
     return sealed.open(identity)
@@ -143,7 +144,7 @@ def test_slot_of_another_vault_is_refused() -> None:
     with pytest.raises(HeaderMACMismatch):
         open_as_owner(pasted)
     # Its passphrase opens that slot and finds an identity, but not this vault's.
-    identity = parse_vault(pasted).unlock_with_passphrase(PASSPHRASE)
+    identity = unlock(parse_vault(pasted), PASSPHRASE)
     assert identity == other.document.identity
     with pytest.raises(NoMatch):
         parse_vault(pasted).open(identity)

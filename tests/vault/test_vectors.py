@@ -15,7 +15,7 @@ from credman.core.secret import Secret
 from credman.vault import age, keys
 from credman.vault.container import next_document, parse_vault, seal_vault
 from credman.vault.document import Document
-from tests.vault.factories import to_json
+from tests.vault.factories import to_json, unlock
 from tests.vault.vector_cases import make_vectors
 
 FOLDER = Path(__file__).parent / "vectors"
@@ -54,7 +54,7 @@ def open_vector(vector: Vector) -> Document:
         return sealed.open_with_recovery(keys.parse_identity(vector.header["recovery"]))
     if "identity" in vector.header:
         return sealed.open(keys.parse_identity(vector.header["identity"]))
-    identity = sealed.unlock_with_passphrase(Secret(vector.header["passphrase"]))
+    identity = unlock(sealed, Secret(vector.header["passphrase"]))
     if identity is None:
         raise WrongPassphrase("the passphrase opens no slot")
     return sealed.open(identity)

@@ -1,0 +1,112 @@
+"""What the commands share that change who can open a store: asking first, telling afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from credman.cli.options import Invocation
+from credman.core.errors import NotFound, Refused, UsageError
+from credman.core.keyslots import KeySlot, NewSlot, Opening, SlotChange, SlotKind
+from credman.core.secret import Secret
+
+
+def confirm(invocation: Invocation, question: str, *, yes: bool) -> None:
+    """Args: question: in the form ``remove hf?``.
+
+    Raises:
+        UsageError: nobody is there to ask, and no ``--yes`` was given.
+        Refused: the person said no.
+    """
+    if yes:
+        return
+    if not invocation.source.is_attended():
+        raise UsageError(f"this needs a yes: {question}", hint="--yes gives it")
+    if not invocation.context.terminal.confirm(question):
+        raise Refused("nothing was changed")
+
+
+def confirm_owner(invocation: Invocation, opening: Opening, *, yes: bool) -> None:
+    """Whoever opens a vault with its recovery key alone looks at it first: anybody who knows the
+    public key could have made it anew."""
+    if opening.is_proven:
+        return
+    note = invocation.context.note
+    note(f"opened with the recovery key: {opening.title}")
+    for doubt in opening.doubts:
+        invocation.context.warn(doubt)
+    confirm(invocation, "is that the vault you expect?", yes=yes)
+
+
+def find_slot(slots: Iterable[KeySlot], name: str) -> KeySlot:
+    """Args: name: a number, a label, or ``recovery``.
+
+    Raises:
+        NotFound, UsageError
+    """
+    slots = list(slots)
+    found = [s for s in slots if s.id == name] or [s for s in slots if s.label == name]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        numbers = ", ".join(slot.id for slot in found)
+        raise UsageError("several slots have this label", hint=f"name one by its number: {numbers}")
+    known = ", ".join(slot.id for slot in slots)
+    raise NotFound("there is no such slot", hint=f"there are {known}: credman slot list")
+
+
+def prepare_renewal(
+    invocation: Invocation,
+    slots: Sequence[KeySlot],
+    opening: Opening,
+    *,
+    remove: Iterable[str],
+    add: tuple[NewSlot, ...] = (),
+    yes: bool,
+) -> SlotChange:
+    """A change that gives the vault a new key: asks for what opens the slots that stay, and names
+    those that cannot.
+
+    Raises:
+        Refused: the person said no, or nothing would open the vault any more.
+        UsageError: a question would have to be asked, and nobody is there.
+    """
+    gone = set(remove)
+    secrets: dict[str, Secret] = {}
+    lost: list[KeySlot] = []
+    for slot in slots:
+        if slot.id in gone or slot.kind is SlotKind.RECOVERY:
+            continue
+        secret = _find_secret(invocation, slot, opening)
+        if secret is None:
+            lost.append(slot)
+        else:
+            secrets[slot.id] = secret
+    if not (secrets or add):
+        names = ", ".join(f"slot {slot.id} ({slot.label})" for slot in lost)
+        raise Refused(
+            "no passphrase would open the vault any more",
+            hint=f"that of {names} is needed: open the vault with it",
+        )
+    for slot in lost:
+        invocation.context.note(
+            f"slot {slot.id} ({slot.label}, {slot.kind.value}) will not open the vault any more: "
+            "it can be added again"
+        )
+    if lost:
+        confirm(invocation, "go on without?", yes=yes)
+    return SlotChange(add, frozenset(gone | {slot.id for slot in lost}), secrets)
+
+
+def tell_of_copies(invocation: Invocation, what: str) -> None:
+    """Args: what: what was taken away."""
+    invocation.context.note(
+        f"what is saved from now on has a new key; copies made before still open with {what}"
+    )
+
+
+def _find_secret(invocation: Invocation, slot: KeySlot, opening: Opening) -> Secret | None:
+    if slot.kind is not SlotKind.PASSPHRASE:
+        return None
+    if slot.id == opening.slot and opening.passphrase is not None:
+        return opening.passphrase
+    return invocation.source.passphrase_of(f"slot {slot.id} ({slot.label})")

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+from credman.cli.context import Context
+from credman.cli.keychange import confirm
+from credman.cli.options import Invocation, YesOption, command
+from credman.core.errors import NotFound, Refused, UsageError
+from credman.core.model import TokenKey
+from credman.core.names import quote_untrusted
+from credman.stores.base import Copy, Difference
+
+_MOST_NAMES = 6
+
+
+@command(selecting=False)
+def restore(
+    invocation: Invocation,
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="[FILE]", help="A copy of the vault", show_default=False),
+    ] = None,
+    previous: Annotated[
+        bool, typer.Option("--previous", help="The copy before the last write")
+    ] = False,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Only take the tokens that are missing here")
+    ] = False,
+    yes: YesOption = False,
+) -> None:
+    """Make a copy of the vault the one that counts.
+
+    Shows both sides and asks. What lies there now is kept, a damaged one too. The vault goes on
+    being opened by what opens it today; only where today's is damaged, by what opened the copy.
+
+    Example: credman restore --previous
+    """
+    context = invocation.context
+    if (file is None) == (not previous):
+        raise UsageError("which copy?", hint="credman restore FILE, or credman restore --previous")
+    session = invocation.open_session()
+    store = session.copy_store()
+    current = store.current()
+    path = store.previous() if file is None else os.path.join(context.cwd, file)
+    try:
+        copy = store.read_copy(path)
+    except NotFound:
+        if file is not None:
+            raise
+        raise NotFound("there is no copy before the last write") from None
+    show_side(context, "here", current)
+    show_side(context, "there", copy)
+    difference = store.compare(copy)
+    show_difference(context, difference)
+    if merge and not difference.only_there:
+        raise Refused("there is nothing there that is missing here")
+    question = "take what is missing here?" if merge else "make the copy the vault?"
+    confirm(invocation, question, yes=yes)
+    session.restore(copy, merge=merge)
+    invocation.report(session)
+    if merge:
+        context.note(f"taken: {_names(difference.only_there)}")
+        if difference.differing:
+            context.note(f"kept as here: {_names(difference.differing)}")
+        return
+    context.note("restored; what was here is kept beside it")
+    context.note("its tokens are unsure until they are checked: some may have been replaced since")
+    if current.problem is not None:
+        context.note("the vault is opened by what opened the copy")
+
+
+def show_side(context: Context, label: str, copy: Copy) -> None:
+    """One state of the vault in one or two lines, on stderr."""
+    context.note(f"  {label:<6} {quote_untrusted(copy.path)}")
+    what = copy.title if copy.problem is None else copy.problem.message
+    context.note(f"         {copy.relation}: {quote_untrusted(what)}")
+
+
+def show_difference(context: Context, difference: Difference) -> None:
+    """Which tokens are on one side only, or differ."""
+    for label, keys in (
+        ("only here", difference.only_here),
+        ("only there", difference.only_there),
+        ("differ", difference.differing),
+    ):
+        if keys:
+            context.note(f"         {label}: {_names(keys)}")
+    if not (difference.only_here or difference.only_there or difference.differing):
+        context.note("         the tokens are the same")
+
+
+def _names(keys: Iterable[TokenKey]) -> str:
+    names = [f"{key.name} ({key.environment})" for key in keys]
+    shown = ", ".join(names[:_MOST_NAMES])
+    more = len(names) - _MOST_NAMES
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from credman.cli.keychange import (
+    confirm,
+    confirm_owner,
+    find_slot,
+    prepare_renewal,
+    tell_of_copies,
+)
+from credman.cli.options import (
+    Invocation,
+    JsonOption,
+    NewPassphraseOption,
+    YesOption,
+    command,
+    parse_descriptor,
+)
+from credman.cli.render import render_age, render_json, render_table
+from credman.core.errors import UsageError
+from credman.core.intervals import format_instant
+from credman.core.keyslots import NewPassphrase, SlotChange, SlotKind
+from credman.core.names import check_name, quote_untrusted
+
+_KINDS = ("passphrase",)
+
+
+@command(selecting=False)
+def slot_list(invocation: Invocation, json: JsonOption = False) -> None:
+    """List what opens the vault.
+
+    Example: credman slot list
+    """
+    context, session = invocation.context, invocation.open_session()
+    session.snapshot()
+    slots = session.slot_store().slots()
+    invocation.report(session)
+    if json:
+        facts = [
+            {
+                "slot": s.id,
+                "kind": s.kind.value,
+                "label": s.label,
+                "created_at": format_instant(s.created_at),
+            }
+            for s in slots
+        ]
+        context.stdout.print(render_json({"slots": facts}))
+        return
+    now = datetime.now(UTC)
+    rows = [
+        (s.id, s.kind.value, quote_untrusted(s.label), render_age(s.created_at, now)) for s in slots
+    ]
+    context.stdout.print(render_table(context, ("SLOT", "OPENS BY", "LABEL", "SINCE"), rows))
+    if not any(s.kind is SlotKind.RECOVERY for s in slots):
+        context.note("without the passphrase its tokens are lost: credman recovery new")
+
+
+@command(selecting=False)
+def slot_add(
+    invocation: Invocation,
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="passphrase")],
+    label: Annotated[
+        str, typer.Option("--label", metavar="LABEL", help="What people call it")
+    ] = "passphrase",
+    new_passphrase_fd: NewPassphraseOption = None,
+    yes: YesOption = False,
+) -> None:
+    """Add another way to open the vault.
+
+    Example: credman slot add passphrase --label laptop
+    """
+    if kind not in _KINDS:
+        hint = "credman recovery new" if kind == "recovery" else f"one of {', '.join(_KINDS)}"
+        raise UsageError("KIND cannot be that", hint=hint)
+    check_name("label", label)
+    descriptor = parse_descriptor("--new-passphrase-fd", new_passphrase_fd)
+    session = invocation.open_session()
+    store = session.slot_store()
+    opening = store.opening()
+    confirm_owner(invocation, opening, yes=yes)
+    new = NewPassphrase(invocation.source.another_passphrase(descriptor), label)
+    if opening.is_proven:
+        change = SlotChange((new,))
+    else:
+        change = prepare_renewal(invocation, store.slots(), opening, remove=(), add=(new,), yes=yes)
+    session.change_slots(change)
+    invocation.report(session)
+    invocation.context.note(f"{label} opens the vault as well: credman slot list")
+
+
+@command(selecting=False)
+def slot_remove(
+    invocation: Invocation,
+    slot: Annotated[str, typer.Argument(metavar="SLOT", help="Its number or label, or recovery")],
+    yes: YesOption = False,
+) -> None:
+    """Take a way to open the vault away.
+
+    The vault gets a new key, so that what is taken away opens nothing that is saved afterwards;
+    other slots need their own passphrases again, or go.
+
+    Example: credman slot remove laptop
+    """
+    session = invocation.open_session()
+    store = session.slot_store()
+    opening = store.opening()
+    slots = store.slots()
+    target = find_slot(slots, slot)
+    shown = f"slot {target.id} ({quote_untrusted(target.label)}, {target.kind.value})"
+    passphrases = [s for s in slots if s.kind is SlotKind.PASSPHRASE]
+    if [target] == passphrases:
+        raise UsageError(
+            "that is the last passphrase of the vault",
+            hint="credman passwd changes it; credman slot add passphrase adds another one first",
+        )
+    confirm_owner(invocation, opening, yes=yes)
+    confirm(invocation, f"remove {shown}?", yes=yes)
+    session.change_slots(prepare_renewal(invocation, slots, opening, remove=[target.id], yes=yes))
+    invocation.report(session)
+    invocation.context.note(f"removed {shown}")
+    tell_of_copies(invocation, "it")

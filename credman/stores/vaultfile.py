@@ -1,0 +1,283 @@
+"""One vault file at its place: opening it, and writing it so that old or new is left, never other.
+
+Writing: lock, read again, compare the revision, write beside it, read back and decrypt, keep the
+old one as ``.bak``, rename, then note what was last seen. A damaged, cut or empty vault is an error
+that names the copy before it; it is never a new one.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from credman.core.errors import (
+    CredmanError,
+    HeaderDamaged,
+    NoMatch,
+    NotAVault,
+    NoVault,
+    Refused,
+    RolledBack,
+    Unavailable,
+    UsageError,
+    VaultDamaged,
+    VaultMissing,
+    WrongPassphrase,
+)
+from credman.core.paths import find_home
+from credman.core.secret import Secret
+from credman.stores import disk
+from credman.stores.base import Committed, Surroundings
+from credman.stores.lineage import describe_rollback
+from credman.stores.seen import LastSeen, load_last_seen, save_last_seen, state_path
+from credman.vault import keys
+from credman.vault.container import MAX_VAULT_BYTES, SealedVault, parse_vault, seal_vault
+from credman.vault.document import Document
+from credman.vault.rekeying import Keyed, find_recovery_slot
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What opened a vault.
+
+    Args:
+        slot: the id of the slot that did it.
+        passphrase: what was typed, if a passphrase it was.
+        is_native: it was a recovery key.
+    """
+
+    identity: bytes
+    slot: str
+    passphrase: Secret | None = None
+    is_native: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Args: seen: what was last seen here, looked at before the vault was; or why it is unknown."""
+
+    sealed: SealedVault
+    document: Document
+    seen: LastSeen | CredmanError | None = None
+
+    @property
+    def revision(self) -> str:
+        return f"{self.document.vault_id}:{self.document.generation}:{self.sealed.file_hash}"
+
+    @property
+    def state(self) -> LastSeen:
+        """What is noted as last seen once this was written."""
+        return LastSeen(self.document.vault_id, self.document.generation, self.sealed.file_hash)
+
+
+class VaultFile:
+    """Args: rest: the path behind ``file:``; ``~`` is home. Links are followed once, here."""
+
+    def __init__(self, rest: str, surroundings: Surroundings) -> None:
+        self._unlocker = surroundings.unlocker
+        self.path = os.path.realpath(_resolve(rest, surroundings))
+        self.backup = f"{self.path}.bak"
+        stem = os.path.splitext(self.path)[0]
+        self._lock = f"{stem if stem != self.path else self.path}.lock"
+        if self._lock == self.path:
+            raise UsageError("a vault's name cannot end in .lock")
+        self.seen_path = state_path(surroundings.paths.state, self.path)
+        self.key: Key | None = None
+
+    def exists(self) -> bool:
+        """Raises: VaultMissing: there was a vault, and it is gone."""
+        if disk.is_there(self.path):
+            return True
+        # An unmounted disk or a folder that is not synced yet is no new user.
+        if load_last_seen(self.seen_path) is not None or disk.is_there(self.backup):
+            raise VaultMissing(
+                f"there was a vault at {self.path}, and it is gone", hint=self._way_back()
+            )
+        return False
+
+    def locked(self) -> AbstractContextManager[None]:
+        return disk.locked(self._lock)
+
+    def load(self) -> Loaded:
+        """Reads and opens the vault; asks for what opens it if nobody has yet."""
+        try:
+            if self.key is None:
+                # A person may take a minute to type, and others write meanwhile: read again after.
+                self._unlock(self.read(self.path))
+            # In this order: who writes renames the vault first and notes it after. The other way
+            # round, a write in between would look like an older copy.
+            seen = self.find_last_seen()
+            sealed = self.read(self.path)
+            return Loaded(sealed, self._open(sealed), seen)
+        except VaultDamaged as error:
+            error.hint = error.hint or f"nothing was changed; {self._earlier_copy()}"
+            raise
+
+    def read(self, path: str) -> SealedVault:
+        """Raises: NoVault, VaultMissing, VaultDamaged, Unavailable"""
+        file = disk.read_own_file(path, limit=MAX_VAULT_BYTES)
+        if file is None:
+            self.exists()
+            raise NoVault(
+                "nothing is stored here yet", hint="credman add NAME, such as: credman add hf"
+            )
+        return parse_vault(file)
+
+    def find_last_seen(self) -> LastSeen | CredmanError | None:
+        """Returns: what was last seen here, or why it is not known."""
+        try:
+            return load_last_seen(self.seen_path)
+        except CredmanError as error:
+            return error  # reading goes on with a warning; writing is refused
+
+    def find_obstacle(self, loaded: Loaded) -> CredmanError | None:
+        """Returns: why this vault must not be written to as it is."""
+        if self.is_proven(loaded):
+            return self.find_rollback(loaded)
+        return self.refuse_unproven(loaded)
+
+    def refuse_unproven(self, loaded: Loaded) -> Refused:
+        document = loaded.document
+        return Refused(
+            f"opened with the recovery key, so it can only be read: vault "
+            f"{document.vault_id}, generation {document.generation}",
+            hint="credman passwd sets a new passphrase, and then it can be written to",
+        )
+
+    def find_rollback(self, loaded: Loaded) -> CredmanError | None:
+        """Returns: what speaks against this being the vault that was last seen here."""
+        if loaded.seen is None or isinstance(loaded.seen, CredmanError):
+            return loaded.seen
+        wrong = describe_rollback(loaded.document, loaded.sealed.file_hash, loaded.seen)
+        if wrong is None:
+            return None
+        return RolledBack(
+            wrong,
+            hint="credman doctor compares what there is, and credman doctor --accept goes on with "
+            "this one",
+        )
+
+    def is_proven(self, loaded: Loaded) -> bool:
+        """Whether an owner made this very file. Whoever knows the public key of a recovery key
+        could have made a vault that it opens, but neither one that a passphrase of ours opens, nor
+        the one that was written here last."""
+        return self.key is None or not self.key.is_native or loaded.seen == loaded.state
+
+    def write(
+        self, keyed: Keyed, *, keep: str | None, replaces_backup: bool = False
+    ) -> tuple[Loaded, Committed]:
+        """To be called under the lock.
+
+        Args:
+            keep: where the file that is replaced is kept; None for a new vault.
+            replaces_backup: the copy before must not stay: it opens with what was taken away.
+
+        Returns:
+            What was written, and what to tell of it.
+
+        Raises:
+            Refused, Unavailable: nothing was changed.
+        """
+        document = keyed.document
+        file = seal_vault(document, keyed.stanzas)
+        if len(file) > MAX_VAULT_BYTES:
+            raise Refused(f"the vault would grow over {MAX_VAULT_BYTES >> 20} MiB")
+
+        def check(written: bytes) -> None:
+            sealed = parse_vault(written)
+            if sealed.open(document.identity) != document or not keyed.opens(sealed):
+                raise Unavailable(f"cannot write {self.path}: it does not open again")
+
+        warnings = [disk.replace_file(self.path, file, check=check, backup=keep)]
+        if replaces_backup:
+            warnings.append(self._replace_backup(file))
+        loaded = Loaded(parse_vault(file), document)
+        warnings.append(self._note_seen(loaded))
+        return loaded, Committed(loaded.revision, tuple(w for w in warnings if w is not None))
+
+    def _note_seen(self, loaded: Loaded) -> str | None:
+        try:
+            save_last_seen(self.seen_path, loaded.state, vault_path=self.path)
+        except CredmanError as error:  # the vault is written: this must not look like a failure
+            return f"saved, but not noted as last seen: {error.message}"
+        return None
+
+    def _replace_backup(self, file: bytes) -> str | None:
+        # A copy, not a link: it is there for the day when the vault's own blocks are damaged.
+        try:
+            return disk.replace_file(self.backup, file, check=lambda _: None)
+        except CredmanError as error:
+            return (
+                f"saved, but {self.backup} still opens with what opened the vault before: "
+                f"{error.message}"
+            )
+
+    def _open(self, sealed: SealedVault) -> Document:
+        if self.key is None:
+            raise WrongPassphrase("the vault is locked")
+        try:
+            return sealed.open(self.key.identity)
+        except NoMatch as error:
+            error.hint = "another process gave it a new key: run the command again"
+            raise
+
+    def _unlock(self, sealed: SealedVault) -> None:
+        if not sealed.slots:
+            raise NotAVault("this is an age file, but not a credman vault: no passphrase opens it")
+        for passphrase in self._unlocker.passphrases():
+            found = find_key(sealed, passphrase)
+            if found is None:
+                continue
+            try:
+                sealed.open(found.identity)
+            except NoMatch:  # the slot is whole, so it is the rest that was changed
+                raise HeaderDamaged(
+                    "the vault is damaged: its own identity does not open it"
+                ) from None
+            finally:
+                self.key = found
+            return
+        raise WrongPassphrase("wrong passphrase")
+
+    def _earlier_copy(self) -> str:
+        if os.path.lexists(self.backup):
+            return f"the copy before the last write is {self.backup}: credman restore --previous"
+        return "there is no earlier copy beside it"
+
+    def _way_back(self) -> str:
+        if os.path.lexists(self.backup):
+            return self._earlier_copy()
+        return "if you removed it on purpose: credman doctor --accept"
+
+
+def find_key(sealed: SealedVault, passphrase: Secret) -> Key | None:
+    """Args: passphrase: or a recovery key.
+
+    Returns:
+        What it opens, or None if it is another passphrase.
+
+    Raises:
+        NoMatch: it is a recovery key, but not of this vault.
+        VaultDamaged
+    """
+    if keys.is_identity(passphrase):
+        recovery = keys.parse_identity(passphrase)
+        document = sealed.open_with_recovery(recovery)
+        return Key(document.identity, find_recovery_slot(recovery, document), is_native=True)
+    found = sealed.find_slot(passphrase)
+    return None if found is None else Key(found[1], str(found[0].number), passphrase)
+
+
+def _resolve(rest: str, surroundings: Surroundings) -> str:
+    if rest.startswith("//"):
+        if not rest.startswith("///"):
+            raise UsageError(
+                "a file: URL names no other machine", hint="such as file:/srv/team.age"
+            )
+        rest = rest[2:]
+    if not rest or "\0" in rest or rest.endswith("/"):
+        raise UsageError("a file: URL needs the path of a file", hint="such as file:~/team.age")
+    if rest == "~" or rest.startswith("~/"):
+        rest = os.path.join(find_home(surroundings.environ), rest[2:])
+    return os.path.join(surroundings.cwd, rest)
