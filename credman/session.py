@@ -30,7 +30,7 @@ from credman.stores.additions import (
     plan_copying,
     plan_renaming,
 )
-from credman.stores.base import Copy, CopyStore, SlotStore, Snapshot
+from credman.stores.base import Committed, Copy, CopyStore, SlotStore, Snapshot
 from credman.stores.changes import Change, PutToken, RemoveToken
 from credman.view import View
 
@@ -168,20 +168,30 @@ class Session(View):
                         hint="nothing was changed here; look at credman slot list",
                     ) from None
                 continue
-            self._warn(committed.warnings)
-            self._snapshot = None
+            self._finish(committed)
             return
         raise _busy()
 
-    def restore(self, copy: Copy, *, merge: bool) -> None:
-        """Makes a copy of the store the one that counts. Args: as ``CopyStore.restore``."""
-        self._warn(self.copy_store().restore(copy, merge=merge).warnings)
-        self._snapshot = None
+    def restore(self, copy: Copy, *, merge: bool) -> str | None:
+        """Makes a copy of the store the one that counts. Args: as ``CopyStore.restore``.
 
-    def accept(self) -> None:
-        """Goes on with what lies there, although something else was seen there last."""
-        self._warn(self.copy_store().accept().warnings)
+        Returns:
+            Where what was replaced is kept.
+        """
+        return self._finish(self.copy_store().restore(copy, merge=merge))
+
+    def accept(self) -> str | None:
+        """Goes on with what lies there, although something else was seen there last.
+
+        Returns:
+            As ``restore``.
+        """
+        return self._finish(self.copy_store().accept())
+
+    def _finish(self, committed: Committed) -> str | None:
+        self._warn(committed.warnings)
         self._snapshot = None
+        return committed.kept
 
     def _changes_for(
         self, new: NewToken, values: Mapping[str, Secret], snapshot: Snapshot
@@ -208,8 +218,7 @@ class Session(View):
             except StoreConflict:
                 snapshot = self.store.snapshot()
                 continue
-            self._warn(committed.warnings)
-            self._snapshot = None
+            self._finish(committed)
             return changes
         raise _busy()
 

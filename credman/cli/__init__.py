@@ -33,7 +33,9 @@ COMMANDS: dict[str, Entry] = {
     "slot add": Entry("slot:slot_add", "Add another way to open the vault"),
     "slot remove": Entry("slot:slot_remove", "Take a way to open the vault away"),
     "recovery new": Entry("recovery:recovery_new", "Make a new recovery key"),
-    "recovery verify": Entry("recovery:recovery_verify", "Try whether a recovery key opens the vault"),
+    "recovery verify": Entry(
+        "recovery:recovery_verify", "Try whether a recovery key opens the vault"
+    ),
     "restore": Entry("restore:restore", "Make a copy of the vault the one that counts"),
     "doctor": Entry("doctor:doctor", "Look at the vault and at what lies beside it"),
     "providers": Entry("providers:providers", "List the services whose tokens credman knows"),

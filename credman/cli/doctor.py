@@ -9,7 +9,7 @@ from credman.cli.keychange import confirm
 from credman.cli.options import Invocation, JsonOption, YesOption, command
 from credman.cli.render import render_json
 from credman.cli.restore import show_difference, show_side
-from credman.core.errors import CredmanError, NotFound, VaultMissing
+from credman.core.errors import CredmanError, NotFound, RolledBack, VaultMissing
 from credman.core.keyslots import SlotKind
 from credman.core.names import quote_untrusted
 from credman.session import Session
@@ -88,7 +88,9 @@ def examine(session: Session, store: CopyStore) -> Report:
         for warning in snapshot.warnings:
             report.find("warning", warning)
         if snapshot.obstacle is not None:
-            report.say("", f"so it is not written to: {snapshot.obstacle.hint}")
+            is_rollback = isinstance(snapshot.obstacle, RolledBack)
+            way = "credman doctor --accept goes on with it" if is_rollback else ""
+            report.say("", f"so it is not written to: {way or snapshot.obstacle.hint}")
         session.warnings.clear()
         for copy in store.copies():
             report.say("copy", copy.path)
@@ -118,8 +120,10 @@ def _accept(invocation: Invocation, session: Session, store: CopyStore, *, yes: 
     if isinstance(current.problem, VaultMissing):
         context.note(f"there was a vault at {current.path}, and it is gone")
         confirm(invocation, "forget it?", yes=yes)
-        session.accept()
+        kept = session.accept()
         context.note("forgotten: credman add makes a new vault there")
+        if kept:
+            context.note(f"the copy before its last write is kept as {kept}")
         return
     if current.problem is not None:
         raise current.problem

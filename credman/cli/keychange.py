@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from credman.cli.options import Invocation
-from credman.core.errors import NotFound, Refused, UsageError
+from credman.cli.unlock import TRIES
+from credman.core.errors import NotFound, Refused, UsageError, WrongPassphrase
 from credman.core.keyslots import KeySlot, NewSlot, Opening, SlotChange, SlotKind
 from credman.core.secret import Secret
+from credman.stores.base import SlotStore
 
 
 def confirm(invocation: Invocation, question: str, *, yes: bool) -> None:
@@ -56,8 +58,7 @@ def find_slot(slots: Iterable[KeySlot], name: str) -> KeySlot:
 
 def prepare_renewal(
     invocation: Invocation,
-    slots: Sequence[KeySlot],
-    opening: Opening,
+    store: SlotStore,
     *,
     remove: Iterable[str],
     add: tuple[NewSlot, ...] = (),
@@ -70,13 +71,13 @@ def prepare_renewal(
         Refused: the person said no, or nothing would open the vault any more.
         UsageError: a question would have to be asked, and nobody is there.
     """
-    gone = set(remove)
+    gone, opening = set(remove), store.opening()
     secrets: dict[str, Secret] = {}
     lost: list[KeySlot] = []
-    for slot in slots:
+    for slot in store.slots():
         if slot.id in gone or slot.kind is SlotKind.RECOVERY:
             continue
-        secret = _find_secret(invocation, slot, opening)
+        secret = _find_secret(invocation, store, slot, opening)
         if secret is None:
             lost.append(slot)
         else:
@@ -104,9 +105,16 @@ def tell_of_copies(invocation: Invocation, what: str) -> None:
     )
 
 
-def _find_secret(invocation: Invocation, slot: KeySlot, opening: Opening) -> Secret | None:
+def _find_secret(
+    invocation: Invocation, store: SlotStore, slot: KeySlot, opening: Opening
+) -> Secret | None:
     if slot.kind is not SlotKind.PASSPHRASE:
         return None
     if slot.id == opening.slot and opening.passphrase is not None:
         return opening.passphrase
-    return invocation.source.passphrase_of(f"slot {slot.id} ({slot.label})")
+    for _ in range(TRIES):
+        typed = invocation.source.passphrase_of(f"slot {slot.id} ({slot.label})")
+        if typed is None or store.fits(slot.id, typed):
+            return typed
+        invocation.context.note("that is another passphrase")
+    raise WrongPassphrase(f"wrong passphrase for slot {slot.id}", hint="nothing was changed")

@@ -13,6 +13,7 @@ from credman.cli.render import (
     render_expiry,
     render_json,
     render_rotation,
+    render_state,
     render_table,
     token_facts,
 )
@@ -74,7 +75,7 @@ def _row(context: Context, token: Token, now: datetime, with_profile: bool) -> l
         render_age(token.current.created_at, now),
         render_expiry(token, now),
         render_rotation(token, now),
-        "not checked",
+        render_state(token),
     ]
 
 
@@ -88,5 +89,6 @@ def _summary(tokens: list[Token], environment: str) -> str:
 def _note_recovery(invocation: Invocation, session: Session) -> None:
     if session.store.describe().get("recovery") == "no":
         invocation.context.note(
-            "the vault has no recovery key: without its passphrase the tokens are lost"
+            "there is no recovery key, so without the passphrase the tokens are lost: "
+            "credman recovery new"
         )

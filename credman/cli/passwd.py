@@ -45,8 +45,7 @@ def passwd(
     passphrase = invocation.source.another_passphrase(descriptor)
     change = prepare_renewal(
         invocation,
-        slots,
-        opening,
+        store,
         remove=[target.id],
         add=(NewPassphrase(passphrase, target.label),),
         yes=yes,

@@ -49,7 +49,7 @@ def recovery_new(
     with RecoveryKey(invocation, recovery_file) as key:
         new = (NewRecovery(key.identity),)
         if former or not opening.is_proven:
-            change = prepare_renewal(invocation, slots, opening, remove=former, add=new, yes=yes)
+            change = prepare_renewal(invocation, store, remove=former, add=new, yes=yes)
         else:
             change = SlotChange(new)
         key.hand_out()

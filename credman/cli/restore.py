@@ -60,14 +60,14 @@ def restore(
         raise Refused("there is nothing there that is missing here")
     question = "take what is missing here?" if merge else "make the copy the vault?"
     confirm(invocation, question, yes=yes)
-    session.restore(copy, merge=merge)
+    kept = session.restore(copy, merge=merge)
     invocation.report(session)
     if merge:
         context.note(f"taken: {_names(difference.only_there)}")
         if difference.differing:
             context.note(f"kept as here: {_names(difference.differing)}")
         return
-    context.note("restored; what was here is kept beside it")
+    context.note(f"restored{f'; what was here is kept as {kept}' if kept else ''}")
     context.note("its tokens are unsure until they are checked: some may have been replaced since")
     if current.problem is not None:
         context.note("the vault is opened by what opened the copy")

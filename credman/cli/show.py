@@ -9,6 +9,7 @@ from credman.cli.render import (
     render_expiry,
     render_json,
     render_rotation,
+    render_state,
     token_facts,
 )
 from credman.core.model import Token
@@ -60,7 +61,7 @@ def show(invocation: Invocation, name: NameArgument, json: JsonOption = False) -
         *((f"version {v.number}", v.state.value) for v in token.versions if v != token.current),
         ("expires", _render_expiry_date(token, now)),
         ("rotate", _render_interval(token, now)),
-        ("state", "not checked"),
+        ("state", render_state(token)),
         ("note", quote_untrusted(token.note) or NOTHING),
     ]
     width = max(len(label) for label, _ in rows)

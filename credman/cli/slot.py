@@ -57,7 +57,10 @@ def slot_list(invocation: Invocation, json: JsonOption = False) -> None:
     ]
     context.stdout.print(render_table(context, ("SLOT", "OPENS BY", "LABEL", "SINCE"), rows))
     if not any(s.kind is SlotKind.RECOVERY for s in slots):
-        context.note("without the passphrase its tokens are lost: credman recovery new")
+        context.note(
+            "there is no recovery key, so without the passphrase the tokens are lost: "
+            "credman recovery new"
+        )
 
 
 @command(selecting=False)
@@ -87,7 +90,7 @@ def slot_add(
     if opening.is_proven:
         change = SlotChange((new,))
     else:
-        change = prepare_renewal(invocation, store.slots(), opening, remove=(), add=(new,), yes=yes)
+        change = prepare_renewal(invocation, store, remove=(), add=(new,), yes=yes)
     session.change_slots(change)
     invocation.report(session)
     invocation.context.note(f"{label} opens the vault as well: credman slot list")
@@ -120,7 +123,7 @@ def slot_remove(
         )
     confirm_owner(invocation, opening, yes=yes)
     confirm(invocation, f"remove {shown}?", yes=yes)
-    session.change_slots(prepare_renewal(invocation, slots, opening, remove=[target.id], yes=yes))
+    session.change_slots(prepare_renewal(invocation, store, remove=[target.id], yes=yes))
     invocation.report(session)
     invocation.context.note(f"removed {shown}")
     tell_of_copies(invocation, "it")

@@ -46,8 +46,11 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
+    """Args: kept: where what was replaced is kept, if it is kept by itself."""
+
     revision: str
     warnings: tuple[str, ...] = ()
+    kept: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,9 @@ class SlotStore(Store, Protocol):
 
     def opening(self) -> Opening:
         """How it was opened, by whoever was asked. Raises: as ``snapshot``."""
+
+    def fits(self, slot: str, passphrase: Secret) -> bool:
+        """Whether the passphrase opens the slot of this id."""
 
     def check_recovery(self, key: Secret) -> KeySlot:
         """Opens it with a recovery key, and nothing else.

@@ -78,7 +78,7 @@ class Copies:
             relation, is_ours = found.value, found is not Relation.UNRELATED
             common = find_common_generation(self._ours.document, document)
             if found is Relation.FORKED and common is not None:
-                relation = f"{relation}, generation {common}"
+                relation = f"{relation} after generation {common}"
         return Copy(path, relation, describe(document), document.contents.tokens, is_whole=is_ours)
 
     def beside(self, ours: Loaded) -> tuple[Copy, ...]:

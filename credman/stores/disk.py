@@ -80,6 +80,14 @@ def read_own_file(path: str, *, limit: int) -> bytes | None:
     return bytes(data)
 
 
+def move(path: str, target: str) -> None:
+    """Raises: Unavailable: it cannot be renamed."""
+    try:
+        os.rename(path, target)
+    except OSError as error:
+        raise _cannot("rename", path, error) from None
+
+
 def starts_with(path: str, prefix: bytes) -> bool:
     """Returns: whether a regular file lies there that begins so. Whatever stands in the way of
     looking is a no."""

@@ -24,7 +24,6 @@ from credman.stores.base import (
 )
 from credman.stores.changes import Change, apply_changes
 from credman.stores.copies import Copies, describe, succeed
-from credman.stores.seen import forget_last_seen
 from credman.stores.vaultfile import Key, Loaded, VaultFile
 from credman.vault import keys
 from credman.vault.container import next_document
@@ -32,6 +31,7 @@ from credman.vault.rekeying import (
     Keyed,
     change_slots,
     find_recovery_slot,
+    fits_slot,
     list_slots,
     make_document,
 )
@@ -126,6 +126,9 @@ class FileStore:
             () if rollback is None else (rollback.message,),
         )
 
+    def fits(self, slot: str, passphrase: Secret) -> bool:
+        return fits_slot(self._last_loaded().sealed, slot, passphrase)
+
     def check_recovery(self, key: Secret) -> KeySlot:
         recovery = keys.parse_identity(key)
         sealed = self._vault.read(self.path)
@@ -178,8 +181,7 @@ class FileStore:
         try:
             self._loaded, committed = self._copies.accept()
         except VaultMissing:
-            forget_last_seen(self._vault.seen_path)
-            return Committed("")
+            return Committed("", kept=self._vault.forget())
         return committed
 
     def _last_loaded(self) -> Loaded:

@@ -19,7 +19,7 @@ class Relation(Enum):
     SAME = "the same as the vault"
     OLDER = "an older copy of this vault"
     NEWER = "a newer copy of this vault"
-    FORKED = "written by somebody else after the last common state"
+    FORKED = "a copy of this vault that went its own way"
     UNRELATED = "another vault"
 
 

@@ -8,6 +8,7 @@ that names the copy before it; it is never a new one.
 from __future__ import annotations
 
 import os
+import secrets
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -20,17 +21,22 @@ from credman.core.errors import (
     Refused,
     RolledBack,
     Unavailable,
-    UsageError,
     VaultDamaged,
     VaultMissing,
     WrongPassphrase,
 )
-from credman.core.paths import find_home
 from credman.core.secret import Secret
 from credman.stores import disk
 from credman.stores.base import Committed, Surroundings
 from credman.stores.lineage import describe_rollback
-from credman.stores.seen import LastSeen, load_last_seen, save_last_seen, state_path
+from credman.stores.location import lock_of, resolve
+from credman.stores.seen import (
+    LastSeen,
+    forget_last_seen,
+    load_last_seen,
+    save_last_seen,
+    state_path,
+)
 from credman.vault import keys
 from credman.vault.container import MAX_VAULT_BYTES, SealedVault, parse_vault, seal_vault
 from credman.vault.document import Document
@@ -76,12 +82,9 @@ class VaultFile:
 
     def __init__(self, rest: str, surroundings: Surroundings) -> None:
         self._unlocker = surroundings.unlocker
-        self.path = os.path.realpath(_resolve(rest, surroundings))
+        self.path = resolve(rest, cwd=surroundings.cwd, environ=surroundings.environ)
         self.backup = f"{self.path}.bak"
-        stem = os.path.splitext(self.path)[0]
-        self._lock = f"{stem if stem != self.path else self.path}.lock"
-        if self._lock == self.path:
-            raise UsageError("a vault's name cannot end in .lock")
+        self._lock = lock_of(self.path)
         self.seen_path = state_path(surroundings.paths.state, self.path)
         self.key: Key | None = None
 
@@ -95,6 +98,22 @@ class VaultFile:
                 f"there was a vault at {self.path}, and it is gone", hint=self._way_back()
             )
         return False
+
+    def forget(self) -> str | None:
+        """Takes away what says that a vault was here; to be called where it is gone.
+
+        Returns:
+            Where the copy before its last write is kept from now on, if there is one.
+
+        Raises:
+            Unavailable: that cannot be done.
+        """
+        kept = None
+        if disk.is_there(self.backup):
+            kept = f"{self.path}.forgotten-{secrets.token_hex(4)}"
+            disk.move(self.backup, kept)
+        forget_last_seen(self.seen_path)
+        return kept
 
     def locked(self) -> AbstractContextManager[None]:
         return disk.locked(self._lock)
@@ -194,7 +213,8 @@ class VaultFile:
             warnings.append(self._replace_backup(file))
         loaded = Loaded(parse_vault(file), document)
         warnings.append(self._note_seen(loaded))
-        return loaded, Committed(loaded.revision, tuple(w for w in warnings if w is not None))
+        told = tuple(warning for warning in warnings if warning is not None)
+        return loaded, Committed(loaded.revision, told, keep)
 
     def _note_seen(self, loaded: Loaded) -> str | None:
         try:
@@ -267,17 +287,3 @@ def find_key(sealed: SealedVault, passphrase: Secret) -> Key | None:
         return Key(document.identity, find_recovery_slot(recovery, document), is_native=True)
     found = sealed.find_slot(passphrase)
     return None if found is None else Key(found[1], str(found[0].number), passphrase)
-
-
-def _resolve(rest: str, surroundings: Surroundings) -> str:
-    if rest.startswith("//"):
-        if not rest.startswith("///"):
-            raise UsageError(
-                "a file: URL names no other machine", hint="such as file:/srv/team.age"
-            )
-        rest = rest[2:]
-    if not rest or "\0" in rest or rest.endswith("/"):
-        raise UsageError("a file: URL needs the path of a file", hint="such as file:~/team.age")
-    if rest == "~" or rest.startswith("~/"):
-        rest = os.path.join(find_home(surroundings.environ), rest[2:])
-    return os.path.join(surroundings.cwd, rest)

@@ -86,6 +86,12 @@ def find_recovery_slot(recovery: bytes, document: Document) -> str:
     return _recipient_id(found[0], document) if found else public[:_SHORT_KEY]
 
 
+def fits_slot(sealed: SealedVault, slot_id: str, passphrase: Secret) -> bool:
+    """Whether the passphrase opens this very slot."""
+    found = [slot for slot in sealed.slots if str(slot.number) == slot_id]
+    return any(slots.unwrap_passphrase(slot, passphrase) is not None for slot in found)
+
+
 def change_slots(
     sealed: SealedVault, document: Document, change: SlotChange, *, renew: bool, now: datetime
 ) -> Keyed:
