@@ -130,7 +130,7 @@ def _read_descriptor(descriptor: int) -> bytes:
         if descriptor > 2:
             os.close(descriptor)
     except OSError:
-        raise UsageError("--passphrase-fd names a descriptor that cannot be read") from None
+        raise UsageError(f"file descriptor {descriptor} cannot be read") from None
     return data
 
 

@@ -25,14 +25,16 @@ class RecoveryKey:
 
     Args:
         path: a new file, mode 0600; None: the terminal.
+        failed: what to say of a key that was shown in vain.
     """
 
-    def __init__(self, invocation: Invocation, path: str | None) -> None:
+    def __init__(self, invocation: Invocation, path: str | None, *, failed: str) -> None:
         if path == "":
             raise UsageError("--recovery-file needs the path of a file")
         self.identity = os.urandom(32)
         self._context = invocation.context
         self._path = None if path is None else os.path.join(self._context.cwd, path)
+        self._failed = failed
         self._is_handed_out = False
         self._is_in_use = False
 
@@ -52,7 +54,7 @@ class RecoveryKey:
         if self._path is not None:
             os.unlink(self._path)
         elif self._is_handed_out:
-            self._context.note("no vault was made with the recovery key above: it opens nothing")
+            self._context.note(self._failed)
 
     def hand_out(self) -> None:
         """Shows it on the terminal, if that is where it goes. Raises: Interrupted"""
@@ -96,7 +98,8 @@ def create_store(invocation: Invocation, store: Store, *, recovery_file: str | N
         context.note("it has no recovery key, since nobody is here to keep it:")
         context.note("without the passphrase its tokens are lost")
         return
-    with RecoveryKey(invocation, recovery_file) as key:
+    failed = "no vault was made with the recovery key above: it opens nothing"
+    with RecoveryKey(invocation, recovery_file, failed=failed) as key:
         passphrase = source.new_passphrase()
         key.hand_out()
         try:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from credman.cli.keychange import confirm
 from credman.cli.options import Invocation, JsonOption, YesOption, command
 from credman.cli.render import render_json
 from credman.cli.restore import show_difference, show_side
-from credman.core.errors import CredmanError, NotFound, RolledBack, VaultMissing
+from credman.core.errors import CredmanError, NotFound, Refused, RolledBack, VaultMissing
 from credman.core.keyslots import SlotKind
 from credman.core.names import quote_untrusted
 from credman.session import Session
@@ -96,7 +97,7 @@ def examine(session: Session, store: CopyStore) -> Report:
             report.say("copy", copy.path)
             what = copy.title if copy.problem is None else copy.problem.message
             report.say("", f"{copy.relation}: {what}")
-            report.say("", f"credman restore {copy.path} compares them and asks")
+            report.say("", f"credman restore {shlex.quote(copy.path)} compares them and asks")
     _examine_previous(report, store)
     return report
 
@@ -129,6 +130,8 @@ def _accept(invocation: Invocation, session: Session, store: CopyStore, *, yes: 
         raise current.problem
     snapshot = session.snapshot()
     session.warnings.clear()
+    if isinstance(snapshot.obstacle, Refused):  # opened by a key that proves nothing
+        raise snapshot.obstacle
     if snapshot.obstacle is None:
         context.note("there is nothing to accept: this vault is the one that was seen here last")
         return

@@ -8,6 +8,7 @@ from credman.cli.options import Invocation
 from credman.cli.unlock import TRIES
 from credman.core.errors import NotFound, Refused, UsageError, WrongPassphrase
 from credman.core.keyslots import KeySlot, NewSlot, Opening, SlotChange, SlotKind
+from credman.core.names import quote_untrusted
 from credman.core.secret import Secret
 from credman.stores.base import SlotStore
 
@@ -75,7 +76,12 @@ def prepare_renewal(
     secrets: dict[str, Secret] = {}
     lost: list[KeySlot] = []
     for slot in store.slots():
-        if slot.id in gone or slot.kind is SlotKind.RECOVERY:
+        if slot.id in gone:
+            continue
+        if slot.kind is SlotKind.RECOVERY:
+            # Beside a key that does not prove who made the vault, another one may be anybody's.
+            if not opening.is_proven and slot.id != opening.slot:
+                lost.append(slot)
             continue
         secret = _find_secret(invocation, store, slot, opening)
         if secret is None:
@@ -83,15 +89,14 @@ def prepare_renewal(
         else:
             secrets[slot.id] = secret
     if not (secrets or add):
-        names = ", ".join(f"slot {slot.id} ({slot.label})" for slot in lost)
+        names = ", ".join(_name(slot) for slot in lost)
         raise Refused(
             "no passphrase would open the vault any more",
             hint=f"that of {names} is needed: open the vault with it",
         )
     for slot in lost:
         invocation.context.note(
-            f"slot {slot.id} ({slot.label}, {slot.kind.value}) will not open the vault any more: "
-            "it can be added again"
+            f"{_name(slot)}, {slot.kind.value}, will not open the vault any more"
         )
     if lost:
         confirm(invocation, "go on without?", yes=yes)
@@ -105,6 +110,10 @@ def tell_of_copies(invocation: Invocation, what: str) -> None:
     )
 
 
+def _name(slot: KeySlot) -> str:
+    return f"slot {slot.id} ({quote_untrusted(slot.label)})"
+
+
 def _find_secret(
     invocation: Invocation, store: SlotStore, slot: KeySlot, opening: Opening
 ) -> Secret | None:
@@ -113,7 +122,7 @@ def _find_secret(
     if slot.id == opening.slot and opening.passphrase is not None:
         return opening.passphrase
     for _ in range(TRIES):
-        typed = invocation.source.passphrase_of(f"slot {slot.id} ({slot.label})")
+        typed = invocation.source.passphrase_of(_name(slot))
         if typed is None or store.fits(slot.id, typed):
             return typed
         invocation.context.note("that is another passphrase")

@@ -17,7 +17,7 @@ from credman.cli.context import Context
 from credman.cli.unlock import PassphraseSource
 from credman.core.config import Config, load_config
 from credman.core.errors import UsageError
-from credman.core.names import check_name, looks_like_value
+from credman.core.names import check_name, looks_like_value, quote_untrusted
 from credman.core.scope import Selection
 from credman.output.process import Execution
 from credman.session import Session
@@ -60,7 +60,7 @@ NoInputOption = Annotated[
     bool, typer.Option("--no-input", help="Never ask; CREDMAN_NO_INPUT=1 says the same")
 ]
 EnvironmentArgument = Annotated[
-    str | None, typer.Argument(metavar="[ENV]", help="Environment, as with -e", show_default=False)
+    str | None, typer.Argument(metavar="ENV", help="Environment, as with -e", show_default=False)
 ]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The token's name")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON")]
@@ -137,7 +137,7 @@ class Invocation:
     def report(self, session: Session) -> None:
         """Says what the session has to warn of."""
         for warning in session.warnings:
-            self.context.warn(warning)
+            self.context.warn(quote_untrusted(warning))
         session.warnings.clear()
 
 

@@ -61,7 +61,7 @@ def _choose(slots: Sequence[KeySlot], opening: Opening, name: str | None) -> Key
     if name is not None:
         found = find_slot(slots, name)
         if found not in passphrases:
-            raise UsageError(f"slot {found.id} has no passphrase: it is a {found.kind.value}")
+            raise UsageError(f"slot {found.id} has no passphrase")
         return found
     used = [slot for slot in passphrases if slot.id == opening.slot]
     candidates = used or passphrases

@@ -13,7 +13,7 @@ from credman.cli.options import (
     YesOption,
     command,
 )
-from credman.core.errors import CredmanError, Locked, NoMatch, NotFound, UsageError
+from credman.core.errors import CredmanError, Locked, NoMatch, NotFound, NoVault, UsageError
 from credman.core.keyslots import NewRecovery, SlotChange, SlotKind
 from credman.core.secret import Secret
 from credman.stores.base import SlotStore
@@ -46,7 +46,8 @@ def recovery_new(
     confirm_owner(invocation, opening, yes=yes)
     if former:
         confirm(invocation, "replace the recovery key that there is?", yes=yes)
-    with RecoveryKey(invocation, recovery_file) as key:
+    failed = "the vault does not have the recovery key above: it opens nothing"
+    with RecoveryKey(invocation, recovery_file, failed=failed) as key:
         new = (NewRecovery(key.identity),)
         if former or not opening.is_proven:
             change = prepare_renewal(invocation, store, remove=former, add=new, yes=yes)
@@ -81,7 +82,8 @@ def recovery_verify(
     """
     context, session = invocation.context, invocation.open_session()
     store = session.slot_store()
-    store.exists()
+    if not store.exists():
+        raise NoVault("nothing is stored here yet", hint="credman init makes a vault")
     slot = store.check_recovery(_read_key(invocation, recovery_file))
     context.note(f"this recovery key opens the vault (slot {slot.id})")
 

@@ -22,7 +22,7 @@ def restore(
     invocation: Invocation,
     file: Annotated[
         str | None,
-        typer.Argument(metavar="[FILE]", help="A copy of the vault", show_default=False),
+        typer.Argument(metavar="FILE", help="A copy of the vault", show_default=False),
     ] = None,
     previous: Annotated[
         bool, typer.Option("--previous", help="The copy before the last write")
@@ -54,18 +54,29 @@ def restore(
         raise NotFound("there is no copy before the last write") from None
     show_side(context, "here", current)
     show_side(context, "there", copy)
+    if copy.is_current:
+        raise Refused("that is the vault as it is")
+    if not copy.is_whole:
+        raise Refused(
+            "that is another vault, and does not replace this one",
+            hint=f"--store file:{path} opens it where it lies",
+        )
     difference = store.compare(copy)
     show_difference(context, difference)
-    if merge and not difference.only_there:
-        raise Refused("there is nothing there that is missing here")
+    taken = [key for key in difference.only_there if key not in difference.clashing]
+    if merge and not taken:
+        raise Refused("there is nothing there that could be taken")
+    if merge and difference.differing:
+        context.note(f"         stay as they are here: {_names(difference.differing)}")
+    if merge and difference.clashing:
+        clashing = _names(difference.clashing)
+        context.note(f"         left out, another token here gives their variable: {clashing}")
     question = "take what is missing here?" if merge else "make the copy the vault?"
     confirm(invocation, question, yes=yes)
     kept = session.restore(copy, merge=merge)
     invocation.report(session)
     if merge:
-        context.note(f"taken: {_names(difference.only_there)}")
-        if difference.differing:
-            context.note(f"kept as here: {_names(difference.differing)}")
+        context.note(f"taken: {_names(taken)}; unsure until they are checked")
         return
     context.note(f"restored{f'; what was here is kept as {kept}' if kept else ''}")
     context.note("its tokens are unsure until they are checked: some may have been replaced since")

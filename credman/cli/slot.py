@@ -21,7 +21,7 @@ from credman.cli.options import (
     parse_descriptor,
 )
 from credman.cli.render import render_age, render_json, render_table
-from credman.core.errors import UsageError
+from credman.core.errors import Refused, UsageError
 from credman.core.intervals import format_instant
 from credman.core.keyslots import NewPassphrase, SlotChange, SlotKind
 from credman.core.names import check_name, quote_untrusted
@@ -117,7 +117,7 @@ def slot_remove(
     shown = f"slot {target.id} ({quote_untrusted(target.label)}, {target.kind.value})"
     passphrases = [s for s in slots if s.kind is SlotKind.PASSPHRASE]
     if [target] == passphrases:
-        raise UsageError(
+        raise Refused(
             "that is the last passphrase of the vault",
             hint="credman passwd changes it; credman slot add passphrase adds another one first",
         )

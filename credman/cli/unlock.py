@@ -71,8 +71,9 @@ class PassphraseSource:
             Locked, Refused, UsageError
         """
         if descriptor is not None:
-            self._refuse_terminal(descriptor)
-            return check_strength(_from_bytes(self._context.read_descriptor(descriptor)))
+            if descriptor == self._descriptor:
+                raise UsageError("two passphrases cannot come from one descriptor")
+            return check_strength(self._read_from("--new-passphrase-fd", descriptor))
         if not self.is_attended():
             raise Locked(
                 f"the new passphrase would have to be asked for, and {self._why_nobody()}",
@@ -124,9 +125,7 @@ class PassphraseSource:
     def _read_given(self) -> tuple[str, Secret] | None:
         environ = self._context.environ
         if self._descriptor is not None:
-            self._refuse_terminal(self._descriptor)
-            data = self._context.read_descriptor(self._descriptor)
-            return "--passphrase-fd", _from_bytes(data)
+            return "--passphrase-fd", self._read_from("--passphrase-fd", self._descriptor)
         if environ.get("CREDMAN_PASSPHRASE"):
             # Its bytes: in an ASCII locale an é arrives as two surrogates.
             given = os.fsencode(environ["CREDMAN_PASSPHRASE"])
@@ -135,14 +134,18 @@ class PassphraseSource:
             return "CREDMAN_PASSPHRASE_COMMAND", _from_bytes(self._run_command())
         return None
 
-    def _refuse_terminal(self, descriptor: int) -> None:
+    def _read_from(self, option: str, descriptor: int) -> Secret:
         context = self._context
         streams = (context.stdin, context.stdout, context.stderr)
         if descriptor < len(streams) and streams[descriptor].is_terminal:
             raise UsageError(
-                "--passphrase-fd names the terminal, which would show what is typed",
+                f"{option} names the terminal, which would show what is typed",
                 hint="without it the passphrase is asked for, hidden",
             )
+        try:
+            return _from_bytes(context.read_descriptor(descriptor))
+        except UsageError as error:
+            raise UsageError(f"{option}: {error.message}") from None
 
     def _run_command(self) -> bytes:
         import subprocess

@@ -171,6 +171,7 @@ class Copy:
         tokens: without values.
         problem: why it cannot be opened; None if it could.
         is_whole: it is a state of this very store, and could be restored.
+        is_current: it is byte for byte the one that counts.
     """
 
     path: str
@@ -179,15 +180,20 @@ class Copy:
     tokens: tuple[Token, ...] = ()
     problem: CredmanError | None = None
     is_whole: bool = True
+    is_current: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Between two states, by the tokens' keys."""
+    """Between two states, by the tokens' keys.
+
+    Args: clashing: of those only there, the ones whose variable another token gives here.
+    """
 
     only_here: tuple[TokenKey, ...]
     only_there: tuple[TokenKey, ...]
     differing: tuple[TokenKey, ...]
+    clashing: tuple[TokenKey, ...] = ()
 
 
 @runtime_checkable

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from credman.core.errors import StoreConflict, UsageError, VaultExists, VaultMissing
-from credman.core.keyslots import KeySlot, Opening, SlotChange
+from credman.core.errors import StoreConflict, VaultExists, VaultMissing
+from credman.core.keyslots import KeySlot, Opening, SlotChange, SlotKind
 from credman.core.model import Address
 from credman.core.paths import make_private_directory
 from credman.core.secret import Secret
@@ -23,7 +23,8 @@ from credman.stores.base import (
     pick,
 )
 from credman.stores.changes import Change, apply_changes
-from credman.stores.copies import Copies, describe, succeed
+from credman.stores.copies import Copies
+from credman.stores.merging import describe, succeed
 from credman.stores.vaultfile import Key, Loaded, VaultFile
 from credman.vault import keys
 from credman.vault.container import next_document
@@ -114,9 +115,8 @@ class FileStore:
         return list_slots(loaded.sealed, loaded.document)
 
     def opening(self) -> Opening:
-        loaded, key = self._last_loaded(), self._vault.key
-        if key is None:  # a vault that was just made is loaded, and has its key
-            raise UsageError("the vault is not open")
+        loaded = self._last_loaded()
+        key = self._vault.require_key()
         rollback = self._vault.find_rollback(loaded)
         return Opening(
             key.slot,
@@ -134,13 +134,17 @@ class FileStore:
         sealed = self._vault.read(self.path)
         document = sealed.open_with_recovery(recovery)
         slot_id = find_recovery_slot(recovery, document)
-        return next(s for s in list_slots(sealed, document) if s.id == slot_id)
+        unlisted = KeySlot(slot_id, SlotKind.RECOVERY, "not listed", document.written_at)
+        slots = list_slots(sealed, document)
+        return next((slot for slot in slots if slot.id == slot_id), unlisted)
 
     def change_slots(self, change: SlotChange, *, expected_revision: str) -> Committed:
         self._last_loaded()
         with self._vault.locked():
             loaded = self._load_expected(expected_revision)
             is_proven = self._vault.is_proven(loaded)
+            if not is_proven:
+                change = self._shut_others_out(change, loaded)
             rollback = self._vault.find_rollback(loaded)
             if is_proven and rollback is not None:
                 raise rollback
@@ -156,6 +160,14 @@ class FileStore:
             )
             self._vault.key = Key(document.identity, "", None)
             return committed
+
+    def _shut_others_out(self, change: SlotChange, loaded: Loaded) -> SlotChange:
+        # Whoever forged the vault may have listed a key of his own: only the one that opened it is
+        # known to be the owner's.
+        mine = self._vault.require_key().slot
+        slots = list_slots(loaded.sealed, loaded.document)
+        others = {s.id for s in slots if s.kind is SlotKind.RECOVERY and s.id != mine}
+        return replace(change, remove=change.remove | others)
 
     def current(self) -> Copy:
         return self._copies.current()

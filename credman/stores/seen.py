@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from dataclasses import dataclass
 
 from credman.core.errors import NotAVault, Unavailable
@@ -16,6 +17,8 @@ from credman.core.paths import make_private_directory
 from credman.stores import disk
 
 _LIMIT = 64 * 1024
+_VAULT_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,15 @@ def load_last_seen(path: str) -> LastSeen | None:
         )
         if (type(vault_id), type(generation), type(file_hash)) != (str, int, str):
             raise TypeError
+        if not (_VAULT_ID.fullmatch(vault_id) and _HASH.fullmatch(file_hash)):
+            raise ValueError
+        if not 0 <= generation < 2**53:
+            raise ValueError
         return LastSeen(vault_id, generation, file_hash)
     except (NotAVault, ValueError, KeyError, TypeError, RecursionError):
         raise Unavailable(
             f"the record of what was last seen is damaged: {path}",
-            hint="look whether the vault is the one you expect, then remove that file",
+            hint="credman doctor --accept goes on with the vault that is there",
         ) from None
 
 

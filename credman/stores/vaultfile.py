@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from credman.core.errors import (
     CredmanError,
     HeaderDamaged,
+    Locked,
     NoMatch,
     NotAVault,
     NoVault,
@@ -93,7 +94,7 @@ class VaultFile:
         if disk.is_there(self.path):
             return True
         # An unmounted disk or a folder that is not synced yet is no new user.
-        if load_last_seen(self.seen_path) is not None or disk.is_there(self.backup):
+        if self.find_last_seen() is not None or disk.is_there(self.backup):
             raise VaultMissing(
                 f"there was a vault at {self.path}, and it is gone", hint=self._way_back()
             )
@@ -117,6 +118,12 @@ class VaultFile:
 
     def locked(self) -> AbstractContextManager[None]:
         return disk.locked(self._lock)
+
+    def require_key(self) -> Key:
+        """Raises: Locked: nobody has opened it yet."""
+        if self.key is None:
+            raise Locked("the vault is locked")
+        return self.key
 
     def load(self) -> Loaded:
         """Reads and opens the vault; asks for what opens it if nobody has yet."""
@@ -184,13 +191,19 @@ class VaultFile:
         return self.key is None or not self.key.is_native or loaded.seen == loaded.state
 
     def write(
-        self, keyed: Keyed, *, keep: str | None, replaces_backup: bool = False
+        self,
+        keyed: Keyed,
+        *,
+        keep: str | None,
+        replaces_backup: bool = False,
+        is_seen: bool = True,
     ) -> tuple[Loaded, Committed]:
         """To be called under the lock.
 
         Args:
             keep: where the file that is replaced is kept; None for a new vault.
             replaces_backup: the copy before must not stay: it opens with what was taken away.
+            is_seen: whether it is noted as last seen.
 
         Returns:
             What was written, and what to tell of it.
@@ -212,7 +225,8 @@ class VaultFile:
         if replaces_backup:
             warnings.append(self._replace_backup(file))
         loaded = Loaded(parse_vault(file), document)
-        warnings.append(self._note_seen(loaded))
+        if is_seen:
+            warnings.append(self._note_seen(loaded))
         told = tuple(warning for warning in warnings if warning is not None)
         return loaded, Committed(loaded.revision, told, keep)
 
@@ -234,10 +248,8 @@ class VaultFile:
             )
 
     def _open(self, sealed: SealedVault) -> Document:
-        if self.key is None:
-            raise WrongPassphrase("the vault is locked")
         try:
-            return sealed.open(self.key.identity)
+            return sealed.open(self.require_key().identity)
         except NoMatch as error:
             error.hint = "another process gave it a new key: run the command again"
             raise

@@ -44,7 +44,7 @@ def test_with_nobody_there_it_makes_no_recovery_key_and_says_so() -> None:
     outcome = credman("init")
     assert outcome.exit_code == 0
     assert "it has no recovery key, since nobody is here to keep it" in outcome.stderr
-    assert "has no recovery key" in credman("list").stderr
+    assert "there is no recovery key" in credman("list").stderr
 
 
 def test_a_second_time_is_refused_before_anything_is_asked() -> None:

@@ -185,7 +185,7 @@ def test_a_descriptor_is_a_number(text: str) -> None:
 def test_a_descriptor_that_is_not_open() -> None:
     done = program("get", "hf", "--passphrase-fd", "77", passphrase=None)
     assert done.returncode == 2
-    assert b"--passphrase-fd names a descriptor that cannot be read" in done.stderr
+    assert b"--passphrase-fd: file descriptor 77 cannot be read" in done.stderr
 
 
 def test_a_descriptor_that_is_the_terminal_would_show_what_is_typed() -> None:

@@ -1,0 +1,103 @@
+"""What becomes of two states of a vault when one is restored over the other, or joined to it. Pure.
+
+Rule: what comes out descends from both, and two tokens of an environment never give one variable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from credman.core.errors import CredmanError
+from credman.core.intervals import format_instant
+from credman.core.model import Address, Contents, Token, TokenKey
+from credman.stores.seen import LastSeen
+from credman.stores.vaultfile import Loaded
+from credman.vault.document import MAX_HISTORY, Ancestor, Document
+from credman.vault.rekeying import Keyed
+
+
+def describe(document: Document) -> str:
+    """Returns: which vault and as of when."""
+    count = len(document.contents.tokens)
+    return (
+        f"generation {document.generation}, written {format_instant(document.written_at)}, "
+        f"{count} token{'' if count == 1 else 's'}"
+    )
+
+
+def succeed(
+    document: Document, former: tuple[Loaded | None, ...], seen: LastSeen | CredmanError | None
+) -> Document:
+    """Returns: the document as the next generation after all of these, which are its ancestors: of
+    two forks both, so that whoever saw either of them goes on without a doubt."""
+    known = set(document.history)
+    for loaded in former:
+        if loaded is not None and loaded.document.vault_id == document.vault_id:
+            known.update(loaded.document.history)
+            known.add(Ancestor(loaded.document.generation, loaded.sealed.file_hash))
+    if isinstance(seen, LastSeen) and seen.vault_id == document.vault_id:
+        known.add(Ancestor(seen.generation, seen.file_hash))
+    history = sorted(known, key=lambda a: (a.generation, a.file_hash))
+    if len(history) > MAX_HISTORY:
+        # Whole generations: half of one would make a stranger of the file that was left out.
+        oldest = history[-MAX_HISTORY - 1].generation
+        history = [a for a in history if a.generation > oldest]
+    return replace(
+        document,
+        generation=history[-1].generation + 1,
+        history=tuple(history),
+        written_at=datetime.now(UTC).replace(microsecond=0),
+    )
+
+
+def take_contents(keys_of: Loaded, contents: Contents) -> Keyed:
+    """Returns: these contents in a vault that is opened by what opens ``keys_of``."""
+    stanzas = tuple(slot.stanza for slot in keys_of.sealed.slots)
+    return Keyed(replace(keys_of.document, contents=contents), stanzas)
+
+
+def mark_unsure(contents: Contents) -> Contents:
+    """Returns: the contents, every token to be checked before it is relied upon."""
+    tokens = tuple(replace(token, unsure=True) for token in contents.tokens)
+    return replace(contents, tokens=tokens)
+
+
+def merge_contents(ours: Contents, theirs: Contents) -> Contents:
+    """Returns: ours, and what only they have."""
+    # From an older copy they may have been taken away here on purpose, or revoked since.
+    new = [replace(token, unsure=True) for token in find_missing(ours, theirs)]
+    keys = {token.key for token in new}
+    added = [e for e in theirs.environments if ours.find_environment(e.name) is None]
+    values = {address: value for address, value in theirs.values.items() if address.key in keys}
+    return Contents((*ours.environments, *added), (*ours.tokens, *new), {**ours.values, **values})
+
+
+def find_missing(ours: Contents, theirs: Contents) -> list[Token]:
+    """Returns: the tokens that only the other side has. One whose variable is taken here is left
+    out: two tokens of an environment never give the same variable."""
+    found: list[Token] = []
+    for token in theirs.tokens:
+        if ours.find_token(token.key) is None:
+            wanted = {variable.casefold() for variable in token.variables}
+            taken = {
+                variable.casefold()
+                for other in (*ours.tokens, *found)
+                if other.key.folded()[:2] == token.key.folded()[:2]
+                for variable in other.variables
+            }
+            if not wanted & taken:
+                found.append(token)
+    return found
+
+
+def is_equal(ours: Contents, theirs: Contents, key: TokenKey) -> bool:
+    """Whether both sides have this token with the same metadata and values."""
+    mine, other = ours.find_token(key), theirs.find_token(key)
+    if mine is None or other is None or replace(mine, unsure=other.unsure) != other:
+        return False
+    return all(
+        ours.values[address] == theirs.values[address]
+        for version in mine.versions
+        for address in (Address(mine.key, version.number, name) for name in version.fields)
+    )
