@@ -1,6 +1,6 @@
 # make demo and make test do all of their set-up themselves; neither asks a question.
 .DELETE_ON_ERROR:
-.PHONY: demo test lint format contracts benchmark clean
+.PHONY: demo test test-deep lint docs format contracts benchmark fuzz clean
 
 BIN := .venv/bin
 SOURCES := $(shell git ls-files 'credman/*' pyproject.toml 2>/dev/null)
@@ -13,11 +13,21 @@ test: .venv/developed
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 	@sh scripts/smoke-newest-python.sh
 
+# The fault sweeps again, every call with every error, through the command line.
+test-deep: .venv/developed
+	@sh scripts/install-system-packages.sh
+	$(BIN)/python -m pytest -m deep $(PYTEST_ARGS)
+
 lint: .venv/developed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/credman providers --validate
+	$(BIN)/python scripts/provider_docs.py --check
+
+docs: .venv/developed
+	$(BIN)/python scripts/provider_docs.py --write
 
 format: .venv/developed
 	$(BIN)/ruff format .
@@ -25,6 +35,12 @@ format: .venv/developed
 
 benchmark: .venv/developed
 	$(BIN)/python benchmarks/latency.py --write docs/performance.md
+
+# Long ways over the store, then FUZZ_SECONDS for every parser, or for FUZZ_TARGETS only.
+FUZZ_SECONDS ?= 60
+fuzz: .venv/fuzzed
+	CREDMAN_TEST_PROFILE=fuzz $(BIN)/python -m pytest tests/stores/test_state_machine.py
+	$(BIN)/python -m fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 clean:
 	rm -rf .venv .venv-3.13 build dist
@@ -36,3 +52,7 @@ clean:
 .venv/developed: pyproject.toml scripts/make-venv.sh
 	@sh scripts/make-venv.sh .venv --editable . --group dev
 	@touch .venv/installed $@
+
+.venv/fuzzed: .venv/developed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary atheris --group fuzz
+	@touch $@

@@ -12,13 +12,21 @@ from credman.cli.options import Invocation, NameArgument, command
 from credman.cli.values import (
     TokenSource,
     find_former_fields,
+    find_hints,
+    find_provider,
     plan_fields,
+    refuse_to_ask_for_file,
     refuse_value_as_argument,
 )
 from credman.core.errors import Interrupted, NotFound, UsageError, VaultExists
 from credman.core.intervals import parse_date, parse_interval
 from credman.core.model import Field, Schedule
-from credman.core.names import BASE_ENVIRONMENT, check_name, is_proxy_variable
+from credman.core.names import (
+    BASE_ENVIRONMENT,
+    check_name,
+    is_proxy_variable,
+    variable_from_name,
+)
 from credman.core.secret import Secret, mask
 from credman.output.process import MAX_STRING_BYTES
 from credman.providers.catalogue import Catalogue, Provider, load_catalogue
@@ -60,8 +68,9 @@ def add(
 ) -> None:
     """Store a token.
 
-    The value is asked for, hidden; or piped in: all of standard input less one line end. NAME may
-    be a provider's name (hf, openai, aws, …): then its variables come from the catalogue.
+    The value is asked for, hidden; or piped in: all of standard input less one line end, or as it
+    stands if it is a file (add gcp < key.json). NAME may be a provider's name (hf, openai, aws, …):
+    then its variables come from the catalogue.
 
     Example: credman add hf -e prod
     """
@@ -74,7 +83,11 @@ def add(
         raise UsageError("--var names one value, --field several: give one of them")
     if provider is not None:
         check_name("provider", provider)
+    is_described = bool(provider or var or field)
     known = catalogue.get(provider) if provider else catalogue.find(name)
+    if known is None and not field:
+        var = var or [variable_from_name(name)]
+        known = find_provider(catalogue, var)
     new = NewToken(
         name=name,
         fields=plan_fields(name, known, var or [], field or []),
@@ -84,14 +97,17 @@ def add(
         isolated=isolated,
         replace=replace,
     )
-    context, session = invocation.context, invocation.open_session()
+    context = invocation.context
+    refuse_to_ask_for_file(new, is_terminal=context.stdin.is_terminal)
+    session = invocation.open_session()
     is_first = not session.store.exists()
     source = TokenSource(invocation, catalogue, known, check=not no_check)
     values: dict[str, Secret] | None = None
     if is_first:
         is_first, values = _begin(invocation, session, new, source, known)
-    elif replace and not (provider or var or field):
+    elif replace and not is_described:
         new, known = _as_before(new, session, catalogue)
+        refuse_to_ask_for_file(new, is_terminal=context.stdin.is_terminal)
         source = TokenSource(invocation, catalogue, known, check=not no_check)
     session.check_new(new)
     invocation.report(session)
@@ -100,8 +116,9 @@ def add(
         values = _read(source, new, is_first=is_first)
     for variable in (v for f in new.fields for v in f.variables if is_proxy_variable(v)):
         context.warn(f"{variable} redirects the network traffic of most programs")
+    files = {f.name for f in new.fields if f.is_file}
     for name, value in values.items():
-        if len(name) + len(value.to_bytes()) + 2 > MAX_STRING_BYTES:
+        if name not in files and len(name) + len(value.to_bytes()) + 2 > MAX_STRING_BYTES:
             context.warn(f"{name} is too long for an environment variable; credman get prints it")
     token = session.add(new, values)
     invocation.report(session)
@@ -109,14 +126,16 @@ def add(
     number = token.current.number
     named = token.key.name if number == 1 else f"{token.key.name} #{number}"
     context.note(f"stored {named}{masked}, not checked")
+    if known is None and number == 1 and not no_check:
+        for hint in find_hints(catalogue, new.fields, values):
+            context.note(hint)
     if number > 1:
         context.note("the version before it is retiring: it is still valid at its provider")
     if is_first:
         environment = token.key.environment
         chosen = "" if environment == BASE_ENVIRONMENT else f" {environment}"
-        context.note(
-            f'use it:  eval "$(credman env{chosen})"   or   credman exec{chosen} -- COMMAND'
-        )
+        in_shell = "" if files else f'eval "$(credman env{chosen})"   or   '
+        context.note(f"use it:  {in_shell}credman exec{chosen} -- COMMAND")
 
 
 def _begin(

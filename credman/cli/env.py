@@ -14,6 +14,7 @@ from credman.cli.options import (
 )
 from credman.cli.shell import guess_shell
 from credman.core.errors import Refused, UsageError
+from credman.core.plan import refuse_files
 from credman.output.shells import Shell, render_set, render_unset
 
 
@@ -64,6 +65,7 @@ def env(
     if unset:
         text = render_unset(syntax, (entry.variable for entry in plan))
     else:
+        refuse_files(plan)
         text = render_set(syntax, session.reveal(plan))
     invocation.report(session)
     if not plan:

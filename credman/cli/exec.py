@@ -19,7 +19,8 @@ def execute(
     """Run a command with an environment's variables. The command comes after --.
 
     Ends with the command's own code: 127 not found, 126 cannot be executed, 128+N by a signal; 125
-    when credman itself failed and the command was not run.
+    when credman itself failed and the command was not run. A token that is a file (a service
+    account's key) is given as the path of one that lies in memory only.
 
     Example: credman exec prod -- python train.py
     """
@@ -34,4 +35,5 @@ def execute(
     invocation.report(session)
     if not plan:
         invocation.context.note(f"nothing is stored in environment {session.environment().name}")
-    return prepare_execution(invocation.trailing, invocation.context.environ, values)
+    files = {entry.variable for entry in plan if entry.field.is_file}
+    return prepare_execution(invocation.trailing, invocation.context.environ, values, files=files)

@@ -15,7 +15,7 @@ from credman.cli.options import (
 )
 from credman.core.errors import Refused, UsageError
 from credman.core.names import BASE_ENVIRONMENT, quote_untrusted
-from credman.core.plan import PlanEntry
+from credman.core.plan import PlanEntry, refuse_files
 from credman.output.files import refuse_existing, write_new_file
 from credman.output.formats import Format, render_file
 
@@ -56,6 +56,7 @@ def export(
         )
     session = invocation.open_session()
     plan = session.plan(parse_only(only))
+    refuse_files(plan)
     name = session.environment().name
     data = render_file(chosen, session.reveal(plan), environment=name, profile=session.profile())
     invocation.report(session)

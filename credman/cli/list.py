@@ -89,6 +89,5 @@ def _summary(tokens: list[Token], environment: str) -> str:
 def _note_recovery(invocation: Invocation, session: Session) -> None:
     if session.store.describe().get("recovery") == "no":
         invocation.context.note(
-            "there is no recovery key, so without the passphrase the tokens are lost: "
-            "credman recovery new"
+            "there is no recovery key for a lost passphrase: credman recovery new"
         )

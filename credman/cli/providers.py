@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from credman.cli.options import Invocation, JsonOption, command
+from credman.cli.options import Invocation, JsonOption, Result, command
 from credman.cli.render import NOTHING, render_json, render_table
 from credman.core.names import check_name
-from credman.providers.catalogue import Provider, load_catalogue
+from credman.providers.catalogue import Provider, find_problems, load_catalogue
 
 
 @command(selecting=False, opening=False)
@@ -16,15 +16,20 @@ def providers(
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="One of them", show_default=False)
     ] = None,
+    validate: Annotated[
+        bool, typer.Option("--validate", help="Check the files that this is read from")
+    ] = False,
     json: JsonOption = False,
-) -> None:
+) -> Result:
     """List the services whose tokens credman knows.
 
     Example: credman providers hf
     """
-    context, catalogue = invocation.context, load_catalogue()
     if name is not None:
         check_name("provider", name)
+    if validate:
+        return _validate(invocation, name, json=json)
+    context, catalogue = invocation.context, load_catalogue()
     chosen = [catalogue.get(name)] if name else list(catalogue.providers.values())
     if json:
         context.stdout.print(render_json({"providers": [_facts(p) for p in chosen]}))
@@ -37,6 +42,25 @@ def providers(
         ]
         headers = ("NAME", "ALSO", "SERVICE", "VARIABLES")
         context.stdout.print(render_table(context, headers, rows))
+    return None
+
+
+def _validate(invocation: Invocation, name: str | None, *, json: bool) -> int:
+    catalogue, problems = find_problems()
+    names = {*catalogue.providers, *problems}
+    if name is not None:
+        folded = name.casefold()
+        names = {folded if folded in problems else catalogue.get(name).name}
+    found = [problems[n] for n in sorted(names & problems.keys())]
+    out = invocation.context.stdout
+    if json:
+        out.print(render_json({"checked": len(names), "problems": found}))
+    elif found:
+        out.print("\n".join(found))
+    else:
+        valid = "all valid" if name is None else "valid"
+        out.print(f"{len(names)} provider{'' if len(names) == 1 else 's'}, {valid}")
+    return 1 if found else 0
 
 
 def _print_one(invocation: Invocation, provider: Provider) -> None:
@@ -64,6 +88,8 @@ def _describe(provider: Provider, index: int) -> str:
     text = ", ".join(field.variables)
     if not field.secret:
         text += " (not secret)"
+    if field.is_file:
+        text += " (the path of a file)"
     if field.optional:
         text += " (optional)"
     return f"{text}; also read from {', '.join(field.also)}" if field.also else text
@@ -75,7 +101,13 @@ def _facts(provider: Provider) -> dict[str, object]:
         "aliases": provider.aliases,
         "title": provider.title,
         "fields": [
-            {"variables": f.variables, "also": f.also, "secret": f.secret, "optional": f.optional}
+            {
+                "variables": f.variables,
+                "also": f.also,
+                "secret": f.secret,
+                "optional": f.optional,
+                "file": f.is_file,
+            }
             for f in provider.fields
         ],
         "create_url": provider.create_url,

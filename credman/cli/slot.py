@@ -57,10 +57,7 @@ def slot_list(invocation: Invocation, json: JsonOption = False) -> None:
     ]
     context.stdout.print(render_table(context, ("SLOT", "OPENS BY", "LABEL", "SINCE"), rows))
     if not any(s.kind is SlotKind.RECOVERY for s in slots):
-        context.note(
-            "there is no recovery key, so without the passphrase the tokens are lost: "
-            "credman recovery new"
-        )
+        context.note("there is no recovery key for a lost passphrase: credman recovery new")
 
 
 @command(selecting=False)

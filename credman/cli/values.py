@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from credman.cli.options import Invocation
 from credman.cli.terminal import SeveralLines
@@ -12,7 +12,15 @@ from credman.core.model import MAX_VALUE_BYTES, Field, Token
 from credman.core.names import check_variable, variable_from_name
 from credman.core.secret import Secret
 from credman.providers.catalogue import Catalogue, Provider, ProviderField
-from credman.stores.additions import check_value
+from credman.stores.additions import NewToken, check_value
+
+
+def find_provider(catalogue: Catalogue, variables: Iterable[str]) -> Provider | None:
+    """Returns: whose token it is that these variables carry; None if that is not plain. One part
+    alone is no token of a provider whose tokens have several."""
+    found = [catalogue.find_by_variable(variable) for variable in variables]
+    single = {p.name: p for p in found if p is not None and len(p.fields) == 1}
+    return single.popitem()[1] if len(single) == 1 else None
 
 
 def plan_fields(
@@ -21,6 +29,7 @@ def plan_fields(
     """Which fields a new token has.
 
     Args:
+        provider: whose parts they are, if it is known.
         variables: of ``--var``: one value under all of these names.
         parts: of ``--field``: a value each.
 
@@ -32,8 +41,8 @@ def plan_fields(
     if len({v.casefold() for v in (*variables, *parts)}) < len(variables) + len(parts):
         raise UsageError("a variable is named twice")
     if parts:
-        secret = {f.name: f.secret for f in provider.fields} if provider else {}
-        return tuple(Field(part, (part,), secret.get(part, True)) for part in parts)
+        own = {f.name: f for f in provider.fields} if provider else {}
+        return tuple(_make_field((part,), own.get(part)) for part in parts)
     if variables:
         if provider is not None and len(provider.fields) > 1:
             names = ", ".join(f.name for f in provider.fields)
@@ -41,11 +50,16 @@ def plan_fields(
                 f"a token of {provider.title} has several parts, so --var cannot name it",
                 hint=f"--field VAR for each part; by default {names}",
             )
-        return (Field(variables[0], tuple(variables)),)
+        return (_make_field(tuple(variables), provider.fields[0] if provider else None),)
     if provider is not None:
-        return tuple(Field(f.name, f.variables, f.secret) for f in provider.fields)
-    variable = check_variable(variable_from_name(name))
-    return (Field(variable, (variable,)),)
+        return tuple(_make_field(f.variables, f) for f in provider.fields)
+    return (_make_field((check_variable(variable_from_name(name)),), None),)
+
+
+def _make_field(variables: tuple[str, ...], known: ProviderField | None) -> Field:
+    if known is None:
+        return Field(variables[0], variables)
+    return Field(variables[0], variables, known.secret, is_file=known.is_file)
 
 
 def find_former_fields(token: Token, provider: Provider | None) -> tuple[Field, ...]:
@@ -54,6 +68,31 @@ def find_former_fields(token: Token, provider: Provider | None) -> tuple[Field, 
     optional = {f.name for f in provider.fields if f.optional} if provider else set()
     wanted = optional | set(token.current.fields)
     return tuple(f for f in token.fields if f.name in wanted)
+
+
+def refuse_to_ask_for_file(new: NewToken, *, is_terminal: bool) -> None:
+    """Raises: UsageError: one of the fields is a file, and nothing is piped in."""
+    if is_terminal and any(f.is_file for f in new.fields):
+        raise UsageError(
+            "the value is a file, which cannot be typed",
+            hint=f"pipe it in: credman add {new.name} < FILE",
+        )
+
+
+def find_hints(
+    catalogue: Catalogue, fields: Sequence[Field], values: Mapping[str, Secret]
+) -> list[str]:
+    """Returns: for values that are stored as nobody's in particular: whose they look like, and what
+    would give them that provider's variables."""
+    hints = {}
+    for field in fields:
+        found = catalogue.identify(values[field.name]) if field.name in values else None
+        if found is not None and not any(found.find_field(v) for v in field.variables):
+            sets = ", ".join(f.name for f in found.fields if not f.optional)
+            hints[found.name] = (
+                f"this looks like a token of {found.title}; --provider {found.name} sets {sets}"
+            )
+    return list(hints.values())
 
 
 def refuse_value_as_argument(catalogue: Catalogue, arguments: Iterable[str | None]) -> None:
@@ -141,7 +180,8 @@ class TokenSource:
                 hint="pipe the value in, or run credman on a terminal, where it asks",
             )
         if self._is_alone:
-            found = {fields[0].name: Secret.from_bytes(strip_line_end(data))}
+            whole = data if fields[0].is_file else strip_line_end(data)
+            found = {fields[0].name: Secret.from_bytes(whole)}
         else:
             found = parse_assignments(data, [f.name for f in fields])
             missing = [f.name for f in fields if f.name not in found and not self._is_optional(f)]
@@ -192,7 +232,10 @@ class TokenSource:
         known = self._provider_field(field)
         if self._provider is None or known is None or not self._check:
             return
-        doubt = self._catalogue.doubt(self._provider, known.name, value)
+        # Slack has several kinds of token, each with a variable of its own.
+        belongs = {s.field for s in self._provider.shapes}
+        asked = next((v for v in field.variables if v in belongs), known.name)
+        doubt = self._catalogue.doubt(self._provider, asked, value)
         if doubt is None:
             return
         if not self._context.stdin.is_terminal or not self._is_attended:

@@ -1,19 +1,21 @@
 """Running a command with variables set: which program, with what environment.
 
 Bytes go from the store to ``execve`` as they are, through no text format. The process is replaced,
-so signals, exit codes and the terminal are the command's own.
+so signals, exit codes and the terminal are the command's own. A value that is a file goes into one
+in memory, and its path into the variable.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from credman.core.errors import UsageError
 from credman.core.names import check_variable
 from credman.core.secret import Secret
+from credman.output.memfile import check_memory_files, hold_in_memory
 
 CANNOT_EXECUTE = 126
 NOT_FOUND = 127
@@ -26,10 +28,15 @@ PRIVATE_VARIABLES = ("CREDMAN_PASSPHRASE", "CREDMAN_PASSPHRASE_COMMAND")
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """A command that is ready to replace this process."""
+    """A command that is ready to replace this process.
+
+    Args:
+        files: by variable, what it finds in the file whose path the variable holds.
+    """
 
     argv: tuple[str, ...]
     environ: Mapping[str, str] = field(repr=False)
+    files: Mapping[str, Secret] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +60,35 @@ def check_lengths(variables: Mapping[str, Secret]) -> None:
 
 
 def prepare_execution(
-    argv: Sequence[str], environ: Mapping[str, str], variables: Mapping[str, Secret]
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    variables: Mapping[str, Secret],
+    *,
+    files: Collection[str] = (),
 ) -> Execution:
     """Args:
         argv: the command and its arguments.
         environ: the caller's environment; what opens the vault is taken out of it.
         variables: set over it.
+        files: those of them that hold the path of a file with the value, not the value.
 
     Raises:
         UsageError: a value is too long for the system.
         DeniedVariable: a name changes how programs start.
+        Unavailable: the system has no files in memory.
     """
     for name in variables:
         check_variable(name)
-    check_lengths(variables)
+    if files:
+        check_memory_files()
+    plain = {name: value for name, value in variables.items() if name not in files}
+    check_lengths(plain)
     # An entry without a name (env -- =x=y …) can be inherited, but Python passes none on.
     kept = {k: v for k, v in environ.items() if k and k not in PRIVATE_VARIABLES}
     # As in os.environ: bytes that are not text of the locale travel as surrogates.
-    added = {name: os.fsdecode(value.to_bytes()) for name, value in variables.items()}
-    return Execution(tuple(argv), {**kept, **added})
+    added = {name: os.fsdecode(value.to_bytes()) for name, value in plain.items()}
+    held = {name: value for name, value in variables.items() if name in files}
+    return Execution(tuple(argv), {**kept, **added}, held)
 
 
 def replace_process(execution: Execution) -> ExecutionFailed:
@@ -89,7 +106,13 @@ def replace_process(execution: Execution) -> ExecutionFailed:
         signal.signal(ignored, signal.SIG_DFL)
     name = execution.argv[0]
     try:
-        os.execvpe(name, list(execution.argv), dict(execution.environ))  # noqa: S606 - no shell
+        paths = {variable: hold_in_memory(value) for variable, value in execution.files.items()}
+    except OSError as error:
+        reason = (error.strerror or "failed").lower()
+        return ExecutionFailed(FAILED_BEFORE, f"cannot make a file in memory: {reason}")
+    environ = {**execution.environ, **paths}
+    try:
+        os.execvpe(name, list(execution.argv), environ)  # noqa: S606 - no shell
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             return ExecutionFailed(NOT_FOUND, f"command not found: {name}")

@@ -43,7 +43,7 @@ from credman.vault.rekeying import Keyed
 
 _MOST_COPIES = 16
 _AGE_HEADER = b"age-encryption.org/"
-_PUT_ASIDE = re.compile(r"\.(damaged|forgotten)-[0-9a-f]{8}$")
+_NO_COPY = re.compile(r"\.(damaged-[0-9a-f]{8}|forgotten-[0-9a-f]{8}|tmp|part)$")
 
 
 class Copies:
@@ -173,7 +173,7 @@ class Copies:
         keep = damaged if ours is None else self._vault.backup
         # What a recovery key opened is not proven by having been put back: it is not noted, so
         # that it stays read-only until somebody has looked at it and set a passphrase.
-        is_seen = ours is not None or not self._vault.require_key().is_native
+        is_seen = ours is not None or self._vault.require_key().recipient is None
         return self._vault.write(replace(keyed, document=document), keep=keep, is_seen=is_seen)
 
     def _candidates(self) -> list[str]:
@@ -181,10 +181,15 @@ class Copies:
         stem = os.path.splitext(name)[0].casefold()
         own = {self._vault.path, self._vault.backup}
         try:
-            names = [e.name for e in os.scandir(directory) if stem in e.name.casefold()]
+            names = [
+                entry.name
+                for entry in os.scandir(directory)
+                # Hidden ones and those on their way are of whoever writes just now.
+                if stem in entry.name.casefold() and not entry.name.startswith((".", "~"))
+            ]
         except OSError:
             return []
-        paths = (os.path.join(directory, n) for n in sorted(names) if not _PUT_ASIDE.search(n))
+        paths = (os.path.join(directory, n) for n in sorted(names) if not _NO_COPY.search(n))
         return [p for p in paths if p not in own and disk.starts_with(p, _AGE_HEADER)]
 
     def _look_at(self, path: str, sealed: SealedVault, ours: Loaded) -> Copy | None:

@@ -101,7 +101,7 @@ def starts_with(path: str, prefix: bytes) -> bool:
     except OSError:
         return False
     finally:
-        os.close(descriptor)
+        _let_go(descriptor)
 
 
 def find_exposure(path: str) -> str | None:

@@ -133,7 +133,7 @@ class FileStore:
         recovery = keys.parse_identity(key)
         sealed = self._vault.read(self.path)
         document = sealed.open_with_recovery(recovery)
-        slot_id = find_recovery_slot(recovery, document)
+        slot_id, _ = find_recovery_slot(recovery, document)
         unlisted = KeySlot(slot_id, SlotKind.RECOVERY, "not listed", document.written_at)
         slots = list_slots(sealed, document)
         return next((slot for slot in slots if slot.id == slot_id), unlisted)
@@ -143,13 +143,13 @@ class FileStore:
         with self._vault.locked():
             loaded = self._load_expected(expected_revision)
             is_proven = self._vault.is_proven(loaded)
-            if not is_proven:
-                change = self._shut_others_out(change, loaded)
             rollback = self._vault.find_rollback(loaded)
             if is_proven and rollback is not None:
                 raise rollback
+            # Whoever forged a vault may have listed a key of his own in it.
+            owner = None if is_proven else self._vault.require_key().recipient
             keyed = change_slots(
-                loaded.sealed, loaded.document, change, renew=not is_proven, now=_now()
+                loaded.sealed, loaded.document, change, now=_now(), sole_recipient=owner
             )
             document = succeed(keyed.document, (loaded,), loaded.seen)
             has_new_key = document.identity != loaded.document.identity
@@ -160,14 +160,6 @@ class FileStore:
             )
             self._vault.key = Key(document.identity, "", None)
             return committed
-
-    def _shut_others_out(self, change: SlotChange, loaded: Loaded) -> SlotChange:
-        # Whoever forged the vault may have listed a key of his own: only the one that opened it is
-        # known to be the owner's.
-        mine = self._vault.require_key().slot
-        slots = list_slots(loaded.sealed, loaded.document)
-        others = {s.id for s in slots if s.kind is SlotKind.RECOVERY and s.id != mine}
-        return replace(change, remove=change.remove | others)
 
     def current(self) -> Copy:
         return self._copies.current()

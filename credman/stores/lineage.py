@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import Enum
 
 from credman.stores.seen import LastSeen
-from credman.vault.document import Ancestor, Document
+from credman.vault.document import MAX_HISTORY, Ancestor, Document
 
 
 class Relation(Enum):
@@ -59,7 +59,11 @@ def relate(ours: Document, our_hash: str, theirs: Document, their_hash: str) -> 
 def descends(document: Document, file_hash: str, ancestor: Ancestor) -> bool:
     """Whether a file is ``ancestor`` or comes after it, as far as its history reaches."""
     known = {*document.history, Ancestor(document.generation, file_hash)}
-    return ancestor in known or ancestor.generation < min(a.generation for a in known)
+    if ancestor in known:
+        return True
+    # A list that was never cut reaches back to the beginning.
+    is_cut = len(document.history) >= MAX_HISTORY
+    return is_cut and ancestor.generation < min(a.generation for a in known)
 
 
 def find_common_generation(ours: Document, theirs: Document) -> int | None:

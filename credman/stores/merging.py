@@ -13,7 +13,7 @@ from credman.core.intervals import format_instant
 from credman.core.model import Address, Contents, Token, TokenKey
 from credman.stores.seen import LastSeen
 from credman.stores.vaultfile import Loaded
-from credman.vault.document import MAX_HISTORY, Ancestor, Document
+from credman.vault.document import Ancestor, Document, extend_history
 from credman.vault.rekeying import Keyed
 
 
@@ -31,22 +31,18 @@ def succeed(
 ) -> Document:
     """Returns: the document as the next generation after all of these, which are its ancestors: of
     two forks both, so that whoever saw either of them goes on without a doubt."""
-    known = set(document.history)
+    known: list[Ancestor] = []
     for loaded in former:
         if loaded is not None and loaded.document.vault_id == document.vault_id:
-            known.update(loaded.document.history)
-            known.add(Ancestor(loaded.document.generation, loaded.sealed.file_hash))
+            known += loaded.document.history
+            known.append(Ancestor(loaded.document.generation, loaded.sealed.file_hash))
     if isinstance(seen, LastSeen) and seen.vault_id == document.vault_id:
-        known.add(Ancestor(seen.generation, seen.file_hash))
-    history = sorted(known, key=lambda a: (a.generation, a.file_hash))
-    if len(history) > MAX_HISTORY:
-        # Whole generations: half of one would make a stranger of the file that was left out.
-        oldest = history[-MAX_HISTORY - 1].generation
-        history = [a for a in history if a.generation > oldest]
+        known.append(Ancestor(seen.generation, seen.file_hash))
+    history = extend_history(document.history, known)
     return replace(
         document,
         generation=history[-1].generation + 1,
-        history=tuple(history),
+        history=history,
         written_at=datetime.now(UTC).replace(microsecond=0),
     )
 

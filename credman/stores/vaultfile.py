@@ -51,13 +51,13 @@ class Key:
     Args:
         slot: the id of the slot that did it.
         passphrase: what was typed, if a passphrase it was.
-        is_native: it was a recovery key.
+        recipient: the public key of the recovery key, if one it was.
     """
 
     identity: bytes
     slot: str
     passphrase: Secret | None = None
-    is_native: bool = False
+    recipient: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ class VaultFile:
         """Whether an owner made this very file. Whoever knows the public key of a recovery key
         could have made a vault that it opens, but neither one that a passphrase of ours opens, nor
         the one that was written here last."""
-        return self.key is None or not self.key.is_native or loaded.seen == loaded.state
+        return self.key is None or self.key.recipient is None or loaded.seen == loaded.state
 
     def write(
         self,
@@ -213,8 +213,6 @@ class VaultFile:
         """
         document = keyed.document
         file = seal_vault(document, keyed.stanzas)
-        if len(file) > MAX_VAULT_BYTES:
-            raise Refused(f"the vault would grow over {MAX_VAULT_BYTES >> 20} MiB")
 
         def check(written: bytes) -> None:
             sealed = parse_vault(written)
@@ -296,6 +294,7 @@ def find_key(sealed: SealedVault, passphrase: Secret) -> Key | None:
     if keys.is_identity(passphrase):
         recovery = keys.parse_identity(passphrase)
         document = sealed.open_with_recovery(recovery)
-        return Key(document.identity, find_recovery_slot(recovery, document), is_native=True)
+        slot, public = find_recovery_slot(recovery, document)
+        return Key(document.identity, slot, recipient=public)
     found = sealed.find_slot(passphrase)
     return None if found is None else Key(found[1], str(found[0].number), passphrase)

@@ -26,7 +26,13 @@ from credman.core.errors import (
 )
 from credman.core.secret import Secret
 from credman.vault import age, keys, slots
-from credman.vault.document import Document, parse_document, render_document
+from credman.vault.document import (
+    Ancestor,
+    Document,
+    extend_history,
+    parse_document,
+    render_document,
+)
 from credman.vault.slots import Slot
 
 MAX_VAULT_BYTES = 64 * 1024 * 1024
@@ -210,10 +216,9 @@ def seal_vault(document: Document, slot_stanzas: Sequence[age.Stanza]) -> bytes:
 
 def next_document(sealed: SealedVault, document: Document) -> Document:
     """Returns: the document of the generation after ``sealed``, with ``sealed`` in its history."""
-    from credman.vault.document import MAX_HISTORY, Ancestor
-
-    history = (*document.history, Ancestor(document.generation, sealed.file_hash))
-    return replace(document, generation=document.generation + 1, history=history[-MAX_HISTORY:])
+    latest = Ancestor(document.generation, sealed.file_hash)
+    history = extend_history(document.history, [latest])
+    return replace(document, generation=document.generation + 1, history=history)
 
 
 def _compute_auth(identity: bytes, header: bytes, line: bytes) -> bytes:

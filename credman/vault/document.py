@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -68,6 +68,14 @@ class Document:
     extra: Mapping[str, object] = field(default_factory=dict)
 
 
+def extend_history(history: Iterable[Ancestor], more: Iterable[Ancestor]) -> tuple[Ancestor, ...]:
+    """Returns: the last ``MAX_HISTORY`` of both, the oldest first. Never half a generation: of two
+    files of one, the one that was left out would pass for a stranger's."""
+    known = sorted({*history, *more}, key=lambda a: (a.generation, a.file_hash))
+    oldest = known[-MAX_HISTORY:][0].generation if known else 0
+    return tuple(a for a in known if a.generation >= oldest)
+
+
 def render_document(document: Document) -> bytes:
     """Returns: one line of JSON, ASCII, the identity first, without padding or line end."""
     contents = document.contents
@@ -76,7 +84,7 @@ def render_document(document: Document) -> bytes:
         "vault": document.vault_id,
         "generation": document.generation,
         "written_at": format_instant(document.written_at),
-        "history": [[a.generation, a.file_hash] for a in document.history[-MAX_HISTORY:]],
+        "history": [[a.generation, a.file_hash] for a in document.history],
         "recipients": [
             {
                 "key": r.public_key,

@@ -79,11 +79,11 @@ def list_slots(sealed: SealedVault, document: Document) -> tuple[KeySlot, ...]:
     )
 
 
-def find_recovery_slot(recovery: bytes, document: Document) -> str:
-    """Returns: the id of the slot of this recovery key."""
+def find_recovery_slot(recovery: bytes, document: Document) -> tuple[str, str]:
+    """Returns: the id of the slot of this recovery key, and its public key."""
     public = keys.render_recipient(age.public_key(recovery))
     found = [r for r in document.recipients if r.public_key == public]
-    return _recipient_id(found[0], document) if found else public[:_SHORT_KEY]
+    return _recipient_id(found[0], document) if found else public[:_SHORT_KEY], public
 
 
 def fits_slot(sealed: SealedVault, slot_id: str, passphrase: Secret) -> bool:
@@ -93,13 +93,19 @@ def fits_slot(sealed: SealedVault, slot_id: str, passphrase: Secret) -> bool:
 
 
 def change_slots(
-    sealed: SealedVault, document: Document, change: SlotChange, *, renew: bool, now: datetime
+    sealed: SealedVault,
+    document: Document,
+    change: SlotChange,
+    *,
+    now: datetime,
+    sole_recipient: str | None = None,
 ) -> Keyed:
     """Args:
         sealed: the vault as it was read.
         document: what it holds.
-        renew: make a new identity even if nothing is taken away.
         now: UTC, whole seconds.
+        sole_recipient: the only public key that is known to be an owner's: the others go, and there
+            is a new identity even if nothing is to be taken away.
 
     Returns:
         The document with its new slots; its generation is the caller's business.
@@ -116,8 +122,8 @@ def change_slots(
             raise NotFound(
                 f"there is no slot {slot_id}", hint="credman slot list shows what there is"
             )
-    kept = _keep(sealed, document, change)
-    if renew or change.remove:
+    kept = _keep(sealed, document, change, sole_recipient)
+    if sole_recipient is not None or change.remove:
         kept = _rewrap(sealed, kept, change)
     keyed = _add(kept, change.add, now=now)
     if not keyed.stanzas:
@@ -128,9 +134,15 @@ def change_slots(
     return keyed
 
 
-def _keep(sealed: SealedVault, document: Document, change: SlotChange) -> Keyed:
+def _keep(
+    sealed: SealedVault, document: Document, change: SlotChange, sole_recipient: str | None
+) -> Keyed:
     gone = change.remove
-    recipients = tuple(r for r in document.recipients if _recipient_id(r, document) not in gone)
+    recipients = tuple(
+        r
+        for r in document.recipients
+        if _recipient_id(r, document) not in gone and sole_recipient in (None, r.public_key)
+    )
     labels = tuple(label for label in document.slots if str(label.number) not in gone)
     stanzas = tuple(slot.stanza for slot in sealed.slots if str(slot.number) not in gone)
     return Keyed(replace(document, recipients=recipients, slots=labels), stanzas)

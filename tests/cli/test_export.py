@@ -334,3 +334,11 @@ def test_a_full_disk_and_a_closed_output_are_told_and_warned_of_nothing() -> Non
             cwd=Path.home(), env=environ, capture_output=True, check=False, timeout=60,
         )  # fmt: skip
         assert done.returncode == 1 and said in done.stderr and b"in clear" not in done.stderr
+
+
+def test_a_token_that_is_a_file_is_refused_and_can_be_left_out() -> None:
+    assert credman("add", "gcp", "--no-check", stdin=b"{}").exit_code == 0
+    outcome = credman("export", "--format", "json")
+    assert (outcome.exit_code, outcome.stdout) == (7, b"")
+    assert "gcp is a file" in outcome.stderr
+    assert credman("export", "--format", "json", "--only", "hf").exit_code == 0

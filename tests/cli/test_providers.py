@@ -7,7 +7,7 @@ import json
 import pytest
 
 from credman.providers.catalogue import load_catalogue
-from tests.cli.harness import credman, make_value
+from tests.cli.harness import credman, make_value, make_vault, program
 
 CATALOGUE = load_catalogue().providers
 
@@ -56,9 +56,29 @@ def test_unknown(name: str, code: int, hint: str) -> None:
     assert "\x1b" not in outcome.stderr
 
 
+def test_validating_checks_all_or_one() -> None:
+    # What it says of a file that is not valid is tried with a copy, in tests/providers.
+    assert credman("providers", "--validate", passphrase=None).text == "63 providers, all valid\n"
+    for name in ("hf", "HuggingFace"):
+        assert credman("providers", name, "--validate").text == "1 provider, valid\n"
+    listed = json.loads(credman("providers", "--validate", "--json").text)
+    assert listed == {"version": 1, "checked": len(CATALOGUE), "problems": []}
+    assert credman("providers", "nosuch", "--validate").exit_code == 3
+
+
 def test_a_token_in_the_place_of_a_name_is_not_repeated() -> None:
     outcome = credman("providers", make_value())
     assert outcome.exit_code == 3 and make_value() not in outcome.stderr
+
+
+@pytest.mark.parametrize("argv", [("get", "hf"), ("env",), ("exec", "--", "true"), ("list",)])
+def test_giving_out_values_does_not_read_the_catalogue(argv: tuple[str, ...]) -> None:
+    make_vault()
+    done = program(*argv, environ={"PYTHONPROFILEIMPORTTIME": "1"})
+    assert done.returncode == 0 and b"credman.session" in done.stderr
+    assert b"credman.providers" not in done.stderr
+    shown = program("show", "hf", environ={"PYTHONPROFILEIMPORTTIME": "1"})
+    assert b"credman.providers" in shown.stderr
 
 
 def test_needs_no_vault_no_configuration_and_no_passphrase() -> None:

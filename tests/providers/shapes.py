@@ -9,9 +9,15 @@ import random
 import re._constants as sre  # type: ignore[import-not-found]
 import re._parser as parser  # type: ignore[import-not-found]
 import string
+from collections.abc import Callable
 from typing import Any
 
-_LETTERS = string.ascii_letters + string.digits + "_-./+="
+_LETTERS = string.ascii_letters + string.digits + "_-./+= "
+_CATEGORIES: dict[Any, Callable[[str], bool]] = {
+    sre.CATEGORY_DIGIT: str.isdigit,
+    sre.CATEGORY_SPACE: str.isspace,
+    sre.CATEGORY_NOT_SPACE: lambda character: not character.isspace(),
+}
 
 
 def generate(pattern: str, chance: random.Random, *, stretch: int = 12) -> str:
@@ -45,6 +51,8 @@ def _is_in(character: str, members: list[tuple[Any, Any]]) -> bool:
             return True
         if operator is sre.RANGE and argument[0] <= ord(character) <= argument[1]:
             return True
-        if operator not in (sre.LITERAL, sre.RANGE):
+        if operator is sre.CATEGORY and _CATEGORIES[argument](character):
+            return True
+        if operator not in (sre.LITERAL, sre.RANGE, sre.CATEGORY):
             raise NotImplementedError(str(operator))
     return False

@@ -16,7 +16,13 @@ from credman.core.model import Address, Contents, TokenKey
 from credman.core.secret import Secret
 from credman.output.process import prepare_execution
 from credman.output.shells import Shell, render_set
-from credman.vault.document import MAX_HISTORY, Ancestor, parse_document, render_document
+from credman.vault.document import (
+    MAX_HISTORY,
+    Ancestor,
+    extend_history,
+    parse_document,
+    render_document,
+)
 from tests.vault.factories import CANARY, make_contents, make_document, make_full_document, to_json
 
 
@@ -111,10 +117,18 @@ def test_order_of_known_fields_does_not_matter() -> None:
     assert parse_document(json.dumps(turned).encode()) == parse_document(json.dumps(found).encode())
 
 
-def test_history_keeps_the_last_generations() -> None:
+def test_history_keeps_the_last_generations_and_no_half_of_one() -> None:
+    history = tuple(Ancestor(number, f"{number:064x}") for number in range(100))
+    assert extend_history(history[:99], history[99:]) == history[-MAX_HISTORY:]
+    twin = Ancestor(history[-MAX_HISTORY].generation, "f" * 64)
+    assert set(extend_history(history, [twin])) == {twin, *history[-MAX_HISTORY:]}
+    assert extend_history((), ()) == ()
+
+
+def test_history_is_read_and_written_whole() -> None:
     history = tuple(Ancestor(number, f"{number:064x}") for number in range(100))
     again = parse_document(render_document(make_document(history=history)))
-    assert again.history == history[-MAX_HISTORY:]
+    assert again.history == history
 
 
 @pytest.mark.parametrize("text", ["\ud800", "b\udcff", "a\u202eb", "\x1b]0;x\x07", "\0", "\ufeff"])

@@ -90,7 +90,7 @@ def test_file_of_the_example() -> None:
         f"| {age.MAX_HEADER_BYTES >> 10} KiB |",
         f"| stanzas | 1 to {age.MAX_STANZAS} |",
         f"| slots | {slots.MAX_SLOTS} |",
-        f"keeps the last {document.MAX_HISTORY}.",
+        f"cuts the list to the last {document.MAX_HISTORY},",
         f"more than {records.MAX_DEPTH} deep",
         f"multiple of {container.PADDING_BYTES} bytes",
         f"Exactly {container._AUTH_LINE_BYTES} bytes",

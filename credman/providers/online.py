@@ -1,0 +1,153 @@
+"""The tables about asking a provider: verifying, rotating, revoking and deriving a token.
+
+Only their form is checked here. They are data for whoever will send the requests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+from credman.providers.tables import Table
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+MODES = ("self", "self-if-scoped", "public", "other-credential")
+"""Whose authority a request needs: the token's own; its own if it holds the named scope; nobody's,
+the token in the body is enough; another credential's."""
+
+_URL = re.compile(r"(?:https://|\{[a-z_]+\})[^\s\"'<>\\^`|]*", re.ASCII)
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_KEY = re.compile(r"[a-z][a-z_]*", re.ASCII)
+_HEADER = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
+
+_REQUEST = {
+    "method": "method",
+    "url": "url",
+    "headers": "headers",
+    "body": "text",
+    "ok": "statuses",
+    "ok_body": "table",
+    "note": "text",
+}
+_BY_AUTHORITY = {
+    **_REQUEST,
+    "mode": "mode",
+    "needs": "text",
+    "applies_to": "text",
+    "proven": "flag",
+    "steps": "texts",
+}
+ONLINE: Mapping[str, Mapping[str, str]] = {
+    "verify": {
+        **_REQUEST,
+        "basic": "texts",
+        "auth": "text",
+        "command": "texts",
+        "invalid": "statuses",
+        "intrusive": "flag",
+        "identity_path": "text",
+        "identity_url": "url",
+        "extra_paths": "mapping",
+        "expires_path": "text",
+        "expires_url": "url",
+        "expires_header": "text",
+        "scopes_header": "text",
+        "active_path": "text",
+    },
+    "rotate_api": {
+        **_BY_AUTHORITY,
+        "query": "mapping",
+        "new_token_path": "text",
+        "expires_path": "text",
+    },
+    "revoke_api": _BY_AUTHORITY,
+    "derive_api": {"note": "text"},
+}
+"""The tables, and the form of each of their keys."""
+
+
+def check_online(name: str, table: Table, keys: Collection[str]) -> None:
+    """Args:
+        name: one of ``ONLINE``.
+        table: as it stands in the file.
+        keys: what may stand in braces in the URLs of ``verify``: the fields of the token.
+
+    Raises:
+        UsageError: names the file and the key.
+    """
+    forms = ONLINE[name]
+    required: list[str] = []
+    if name == "verify" and "command" not in table:
+        required = ["method", "url", "ok", "invalid"]
+    elif name in ("rotate_api", "revoke_api"):
+        required = ["mode", *(["method", "ok"] if "url" in table else [])]
+    elif name == "derive_api":
+        required = ["note"]
+    for key in required:
+        if key not in table:
+            raise table.error(key, "is missing")
+    accepted: tuple[int, ...] = ()
+    for key, form in forms.items():
+        if key not in table:
+            continue
+        if form == "statuses":
+            statuses = _check_statuses(table, key)
+            if set(statuses) & set(accepted):
+                raise table.error(key, "repeats a status of ok")
+            accepted += statuses
+        elif form == "url":
+            # What rotating and revoking fill in is known only when they run.
+            check_url(table, key, keys if name == "verify" else None)
+        else:
+            _check_form(table, key, form)
+    table.done()
+
+
+def check_url(table: Table, key: str, keys: Collection[str] | None) -> str:
+    """Args: keys: what may stand in braces; None: any name.
+
+    Returns:
+        The URL, a template if it holds braces.
+
+    Raises:
+        UsageError: it is not https, or something else stands in braces.
+    """
+    url = table.text(key)
+    if not _URL.fullmatch(url):
+        raise table.error(key, "must begin with https:// or with a field in braces")
+    for name in _PLACEHOLDER.findall(url):
+        if not _KEY.fullmatch(name) or (keys is not None and name not in keys):
+            raise table.error(key, f"holds {{{name}}}, which is no field of the token")
+    return url
+
+
+def _check_form(table: Table, key: str, form: str) -> None:
+    match form:
+        case "text":
+            table.text(key)
+        case "flag":
+            table.flag(key, default=False)
+        case "texts":
+            if not table.texts(key):
+                raise table.error(key, "is empty")
+        case "mapping":
+            table.mapping(key)
+        case "table":
+            table.skip(key)  # what a JSON answer holds: any kind of value
+        case "method":
+            table.choice(key, METHODS)
+        case "mode":
+            table.choice(key, MODES)
+        case "headers":
+            for header, value in table.mapping(key).items():
+                if not _HEADER.fullmatch(header) or not value.isprintable():
+                    raise table.error(f"{key}.{header}", "is no header")
+        case _:
+            raise AssertionError(form)
+
+
+def _check_statuses(table: Table, key: str) -> tuple[int, ...]:
+    statuses = table.numbers(key)
+    if not all(100 <= status <= 599 for status in statuses) or len(set(statuses)) < len(statuses):
+        raise table.error(key, "must be HTTP statuses, each once")
+    return statuses
