@@ -9,11 +9,10 @@ from credman.cli.options import Invocation
 from credman.core.errors import (
     CredmanError,
     Interrupted,
-    Refused,
-    Unavailable,
     UsageError,
     VaultExists,
 )
+from credman.output.files import write_new_file
 from credman.stores.base import Creation, Store
 
 
@@ -40,7 +39,8 @@ class RecoveryKey:
 
     def __enter__(self) -> RecoveryKey:
         if self._path is not None:
-            _write_recovery_file(self._path, self.identity)
+            data = _render_recovery_file(self.identity)
+            write_new_file(self._path, data, directory=self._context.cwd)
         return self
 
     def __exit__(
@@ -127,30 +127,12 @@ def _is_made(store: Store, error: BaseException) -> bool:
         return True
 
 
-def _write_recovery_file(path: str, recovery: bytes) -> None:
+def _render_recovery_file(recovery: bytes) -> bytes:
     from credman.vault.age import public_key
     from credman.vault.keys import render_identity, render_recipient
 
-    text = (
+    return (
         "# credman recovery key: opens the vault, also as  age -d -i THIS-FILE vault.age\n"
         f"# public key: {render_recipient(public_key(recovery))}\n"
         f"{render_identity(recovery)}\n"
-    )
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    try:
-        descriptor = os.open(path, flags, 0o600)
-    except FileExistsError:
-        raise Refused(f"there is a file already: {path}") from None
-    except OSError as error:
-        raise Unavailable(f"cannot write {path}: {(error.strerror or 'failed').lower()}") from None
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, 0o600)
-            file.write(text.encode("ascii"))
-            file.flush()
-            os.fsync(descriptor)
-    except BaseException as error:
-        os.unlink(path)
-        if not isinstance(error, OSError):
-            raise
-        raise Unavailable(f"cannot write {path}: {(error.strerror or 'failed').lower()}") from None
+    ).encode("ascii")
