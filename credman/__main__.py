@@ -53,7 +53,10 @@ def _interrupted(number: int, closed: set[int]) -> int:
 def _forbid_core_dumps() -> tuple[int, int]:
     # A core file would hold values in clear. A command that is run gets its caller's limit back.
     limits = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, limits[1]))
+    # One byte is too little for a core file; and it is the only limit that also keeps Linux from
+    # piping a core to a crash reporter (fs/coredump.c).
+    least = 1 if limits[1] else 0
+    resource.setrlimit(resource.RLIMIT_CORE, (least, limits[1]))
     return limits
 
 

@@ -89,10 +89,12 @@ class Session(View):
             What was removed.
         """
         token = self.own_token(name)
+        values = self.values(token)
 
         def changes(snapshot: Snapshot) -> list[Change]:
             found = snapshot.find_token(token.key)
-            if found is not None and found != token:
+            # Values as well: another token of the name may have been stored within a second.
+            if found is not None and (found != token or self.values(found) != values):
                 raise Refused(
                     f"{token.key.name} was changed by another process",
                     hint="nothing was removed; look at it again",

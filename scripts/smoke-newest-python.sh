@@ -19,6 +19,6 @@ if [ -z "$python" ]; then
     echo "Python $version is not here, so the smoke part on it is skipped" >&2
     if [ "${CREDMAN_TEST_REQUIRE:-}" = all ]; then exit 1; else exit 0; fi
 fi
-PYTHON=$python sh scripts/make-venv.sh "$venv" . pytest hypothesis pexpect pyrage
+PYTHON=$python sh scripts/make-venv.sh "$venv" . pytest hypothesis pexpect pyrage python-dotenv pyyaml
 # From another directory, so that the installed package is tried and not the one beside this script.
 "$venv/bin/python" -P -m pytest -q --import-mode=importlib --rootdir . -m smoke

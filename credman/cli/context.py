@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from credman.cli.terminal import Terminal
 from credman.core.errors import CredmanError
+from credman.core.names import quote_untrusted
 from credman.core.paths import Paths, find_paths
 from credman.core.runtime import is_unattended
 
@@ -92,9 +93,10 @@ class Context:
         return is_unattended(self.environ)
 
     def note(self, text: str) -> None:
-        """One line for the person, on stderr. Losing it is no reason to fail."""
+        """One line for the person, on stderr; what a terminal would act upon is shown escaped.
+        Losing it is no reason to fail."""
         try:
-            self.stderr.print(text)
+            self.stderr.print(quote_untrusted(text))
         except (CredmanError, OSError):
             return
 

@@ -14,7 +14,7 @@ from credman.cli.options import (
     parse_only,
 )
 from credman.core.errors import Refused, UsageError
-from credman.core.names import BASE_ENVIRONMENT, quote_untrusted
+from credman.core.names import BASE_ENVIRONMENT
 from credman.core.plan import PlanEntry, refuse_files
 from credman.output.files import refuse_existing, write_new_file
 from credman.output.formats import Format, render_file
@@ -67,7 +67,7 @@ def export(
     if not plan:
         context.note(f"nothing is stored in environment {name}")
         return
-    where = "on standard output" if path is None else f"in {quote_untrusted(path)}"
+    where = "on standard output" if path is None else f"in {path}"
     context.warn(f"{_count(plan)} in clear {where}: {_origins(plan, name)}")
 
 

@@ -17,7 +17,7 @@ from credman.cli.context import Context
 from credman.cli.unlock import PassphraseSource
 from credman.core.config import Config, load_config
 from credman.core.errors import UsageError
-from credman.core.names import check_name, looks_like_value, quote_untrusted
+from credman.core.names import check_name, looks_like_value
 from credman.core.scope import Selection
 from credman.output.process import Execution
 from credman.session import Session
@@ -137,7 +137,7 @@ class Invocation:
     def report(self, session: Session) -> None:
         """Says what the session has to warn of."""
         for warning in session.warnings:
-            self.context.warn(quote_untrusted(warning))
+            self.context.warn(warning)
         session.warnings.clear()
 
 

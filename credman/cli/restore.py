@@ -11,7 +11,6 @@ from credman.cli.keychange import confirm
 from credman.cli.options import Invocation, YesOption, command
 from credman.core.errors import NotFound, Refused, UsageError
 from credman.core.model import TokenKey
-from credman.core.names import quote_untrusted
 from credman.stores.base import Copy, Difference
 
 _MOST_NAMES = 6
@@ -86,9 +85,9 @@ def restore(
 
 def show_side(context: Context, label: str, copy: Copy) -> None:
     """One state of the vault in one or two lines, on stderr."""
-    context.note(f"  {label:<6} {quote_untrusted(copy.path)}")
+    context.note(f"  {label:<6} {copy.path}")
     what = copy.title if copy.problem is None else copy.problem.message
-    context.note(f"         {copy.relation}: {quote_untrusted(what)}")
+    context.note(f"         {copy.relation}: {what}")
 
 
 def show_difference(context: Context, difference: Difference) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from credman.cli import ALIASES, COMMANDS, GROUPS
 from credman.cli.context import Context
 from credman.core.errors import CredmanError, UsageError
-from credman.core.names import find_nearest, looks_like_value, quote_untrusted
+from credman.core.names import find_nearest, looks_like_value
 
 if TYPE_CHECKING:
     from credman.output.process import Execution
@@ -245,7 +245,7 @@ def report_error(context: Context, error: CredmanError, argv: Sequence[str]) -> 
             if word in text and _may_be_token(word):
                 text = text.replace(word, "…")
         if text:
-            context.note(f"{PROGRAM}: {label}: {quote_untrusted(text)}")
+            context.note(f"{PROGRAM}: {label}: {text}")
 
 
 def _words(argv: Sequence[str]) -> list[str]:

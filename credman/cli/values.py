@@ -9,7 +9,7 @@ from credman.cli.terminal import SeveralLines
 from credman.cli.unlock import strip_line_end
 from credman.core.errors import Locked, Refused, UsageError
 from credman.core.model import MAX_VALUE_BYTES, Field, Token
-from credman.core.names import check_variable, variable_from_name
+from credman.core.names import check_variable, quote_untrusted, variable_from_name
 from credman.core.secret import Secret
 from credman.providers.catalogue import Catalogue, Provider, ProviderField
 from credman.stores.additions import NewToken, check_value
@@ -215,7 +215,8 @@ class TokenSource:
     def _ask_for(self, field: Field) -> Secret:
         terminal = self._context.terminal
         known = self._provider_field(field)
-        what = known.prompt if known else ("token" if self._is_alone else field.name)
+        name = "token" if self._is_alone else quote_untrusted(field.name)
+        what = known.prompt if known else name
         optional = ", Enter for none" if self._is_optional(field) else ""
         try:
             if field.secret:

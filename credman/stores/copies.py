@@ -25,7 +25,7 @@ from credman.core.errors import (
     WrongPassphrase,
 )
 from credman.core.model import Contents
-from credman.stores import disk
+from credman.stores import disk, looking
 from credman.stores.base import Committed, Copy, Difference, Unlocker
 from credman.stores.lineage import Relation, find_common_generation, relate
 from credman.stores.merging import (
@@ -37,7 +37,8 @@ from credman.stores.merging import (
     succeed,
     take_contents,
 )
-from credman.stores.vaultfile import Key, Loaded, VaultFile, find_key
+from credman.stores.opened import Key, Loaded, find_key
+from credman.stores.vaultfile import VaultFile
 from credman.vault.container import MAX_VAULT_BYTES, SealedVault, parse_vault
 from credman.vault.rekeying import Keyed
 
@@ -190,7 +191,7 @@ class Copies:
         except OSError:
             return []
         paths = (os.path.join(directory, n) for n in sorted(names) if not _NO_COPY.search(n))
-        return [p for p in paths if p not in own and disk.starts_with(p, _AGE_HEADER)]
+        return [p for p in paths if p not in own and looking.starts_with(p, _AGE_HEADER)]
 
     def _look_at(self, path: str, sealed: SealedVault, ours: Loaded) -> Copy | None:
         try:

@@ -23,7 +23,7 @@ LOCK_WAIT_SECONDS = 10.0
 _LOCK_POLL_SECONDS = 0.02
 _STALE_SECONDS = 3600.0
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK | os.O_NOFOLLOW
+READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK | os.O_NOFOLLOW
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -38,7 +38,7 @@ def is_there(path: str) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise _cannot("read", path, error) from None
+        raise cannot("read", path, error) from None
     return True
 
 
@@ -55,13 +55,13 @@ def read_own_file(path: str, *, limit: int) -> bytes | None:
         Unavailable: it cannot be read, or belongs to another user.
     """
     try:
-        descriptor = os.open(path, _READ)
+        descriptor = os.open(path, READ_FLAGS)
     except FileNotFoundError:
         return None
     except OSError as error:
         if error.errno == errno.ENXIO:
             raise NotAVault(f"{path} is not a regular file") from None
-        raise _cannot("read", path, error) from None
+        raise cannot("read", path, error) from None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -72,9 +72,9 @@ def read_own_file(path: str, *, limit: int) -> bytes | None:
             data += chunk
             size = max(size, len(data))  # it may grow while it is read
     except OSError as error:
-        raise _cannot("read", path, error) from None
+        raise cannot("read", path, error) from None
     finally:
-        _let_go(descriptor)
+        let_go(descriptor)
     if size > limit:
         raise NotAVault(f"{path} is larger than any vault ({limit >> 20} MiB)")
     return bytes(data)
@@ -85,36 +85,7 @@ def move(path: str, target: str) -> None:
     try:
         os.rename(path, target)
     except OSError as error:
-        raise _cannot("rename", path, error) from None
-
-
-def starts_with(path: str, prefix: bytes) -> bool:
-    """Returns: whether a regular file lies there that begins so. Whatever stands in the way of
-    looking is a no."""
-    try:
-        descriptor = os.open(path, _READ)
-    except OSError:
-        return False
-    try:
-        is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-        return is_regular and os.read(descriptor, len(prefix)) == prefix
-    except OSError:
-        return False
-    finally:
-        _let_go(descriptor)
-
-
-def find_exposure(path: str) -> str | None:
-    """Returns: what lets other users at the file, as words for a person; None if nothing does."""
-    try:
-        file, directory = os.lstat(path), os.stat(os.path.dirname(path))
-    except OSError:
-        return None
-    if file.st_mode & 0o077:
-        return f"other users may open {path}: chmod 600 ends that"
-    if directory.st_mode & 0o002 and not directory.st_mode & stat.S_ISVTX:
-        return f"other users may replace what lies in {os.path.dirname(path)}: chmod go-w ends that"
-    return None
+        raise cannot("rename", path, error) from None
 
 
 @contextmanager
@@ -133,7 +104,7 @@ def locked(path: str) -> Iterator[None]:
     try:
         descriptor = os.open(path, flags, 0o600)
     except OSError as error:
-        raise _cannot("lock", path, error) from None
+        raise cannot("lock", path, error) from None
     try:
         try:
             status = os.fstat(descriptor)
@@ -152,11 +123,11 @@ def locked(path: str) -> Iterator[None]:
                         raise _held_by_other(descriptor) from None
                     time.sleep(_LOCK_POLL_SECONDS)
         except OSError as error:
-            raise _cannot("lock", path, error) from None
+            raise cannot("lock", path, error) from None
         _note_holder(descriptor)
         yield
     finally:
-        _let_go(descriptor)
+        let_go(descriptor)
 
 
 def replace_file(
@@ -194,7 +165,7 @@ def replace_file(
                 _keep(path, backup)
             os.rename(temporary, path)
         except OSError as error:
-            raise _cannot("write", path, error) from None
+            raise cannot("write", path, error) from None
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
@@ -242,7 +213,7 @@ def _keep(path: str, backup: str) -> None:
 
 def _make_private(path: str) -> None:
     # The link shares the mode that the old vault had, and somebody may have loosened it.
-    descriptor = os.open(path, _READ)
+    descriptor = os.open(path, READ_FLAGS)
     try:
         os.fchmod(descriptor, 0o600)
     finally:
@@ -268,7 +239,8 @@ def _sync_directory(directory: str) -> None:
         os.close(descriptor)
 
 
-def _let_go(descriptor: int) -> None:
+def let_go(descriptor: int) -> None:
+    """Closes it, and does not mind if that fails."""
     # Nothing was written through it, or all that was is on the disk: a failure here would be told
     # of a write that stands. The kernel drops a descriptor, and its lock, also when it fails.
     with contextlib.suppress(OSError):
@@ -301,7 +273,8 @@ def _held_by_other(descriptor: int) -> LockTimeout:
     )
 
 
-def _cannot(verb: str, path: str, error: OSError) -> Unavailable:
+def cannot(verb: str, path: str, error: OSError) -> Unavailable:
+    """Returns: the error for a person."""
     if error.errno == errno.ELOOP:
         return Unavailable(f"cannot {verb} {path}: it is a symbolic link")
     return Unavailable(f"cannot {verb} {path}: {(error.strerror or 'failed').lower()}")

@@ -12,7 +12,6 @@ from credman.core.keyslots import KeySlot, Opening, SlotChange, SlotKind
 from credman.core.model import Address
 from credman.core.paths import make_private_directory
 from credman.core.secret import Secret
-from credman.stores import disk
 from credman.stores.base import (
     Committed,
     Copy,
@@ -24,8 +23,10 @@ from credman.stores.base import (
 )
 from credman.stores.changes import Change, apply_changes
 from credman.stores.copies import Copies
+from credman.stores.looking import find_exposure
 from credman.stores.merging import describe, succeed
-from credman.stores.vaultfile import Key, Loaded, VaultFile
+from credman.stores.opened import Key, Loaded
+from credman.stores.vaultfile import VaultFile
 from credman.vault import keys
 from credman.vault.container import next_document
 from credman.vault.rekeying import (
@@ -68,7 +69,7 @@ class FileStore:
         obstacle = self._vault.find_obstacle(loaded)
         rollback = self._vault.find_rollback(loaded)
         messages = {error.message: None for error in (obstacle, rollback) if error is not None}
-        exposure = disk.find_exposure(self.path)
+        exposure = find_exposure(self.path)
         return Snapshot(
             loaded.revision,
             contents.environments,

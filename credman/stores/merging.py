@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from credman.core.errors import CredmanError
 from credman.core.intervals import format_instant
 from credman.core.model import Address, Contents, Token, TokenKey
+from credman.stores.opened import Loaded
 from credman.stores.seen import LastSeen
-from credman.stores.vaultfile import Loaded
 from credman.vault.document import Ancestor, Document, extend_history
 from credman.vault.rekeying import Keyed
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from credman.core.errors import (
     CredmanError,
@@ -26,11 +26,11 @@ from credman.core.errors import (
     VaultMissing,
     WrongPassphrase,
 )
-from credman.core.secret import Secret
-from credman.stores import disk
+from credman.stores import disk, looking
 from credman.stores.base import Committed, Surroundings
 from credman.stores.lineage import describe_rollback
 from credman.stores.location import lock_of, resolve
+from credman.stores.opened import Key, Loaded, find_key
 from credman.stores.seen import (
     LastSeen,
     forget_last_seen,
@@ -38,44 +38,9 @@ from credman.stores.seen import (
     save_last_seen,
     state_path,
 )
-from credman.vault import keys
 from credman.vault.container import MAX_VAULT_BYTES, SealedVault, parse_vault, seal_vault
 from credman.vault.document import Document
-from credman.vault.rekeying import Keyed, find_recovery_slot
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What opened a vault.
-
-    Args:
-        slot: the id of the slot that did it.
-        passphrase: what was typed, if a passphrase it was.
-        recipient: the public key of the recovery key, if one it was.
-    """
-
-    identity: bytes
-    slot: str
-    passphrase: Secret | None = None
-    recipient: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """Args: seen: what was last seen here, looked at before the vault was; or why it is unknown."""
-
-    sealed: SealedVault
-    document: Document
-    seen: LastSeen | CredmanError | None = None
-
-    @property
-    def revision(self) -> str:
-        return f"{self.document.vault_id}:{self.document.generation}:{self.sealed.file_hash}"
-
-    @property
-    def state(self) -> LastSeen:
-        """What is noted as last seen once this was written."""
-        return LastSeen(self.document.vault_id, self.document.generation, self.sealed.file_hash)
+from credman.vault.rekeying import Keyed
 
 
 class VaultFile:
@@ -88,6 +53,7 @@ class VaultFile:
         self._lock = lock_of(self.path)
         self.seen_path = state_path(surroundings.paths.state, self.path)
         self.key: Key | None = None
+        self._folder: tuple[int, int] | None = None
 
     def exists(self) -> bool:
         """Raises: VaultMissing: there was a vault, and it is gone."""
@@ -116,8 +82,12 @@ class VaultFile:
         forget_last_seen(self.seen_path)
         return kept
 
-    def locked(self) -> AbstractContextManager[None]:
-        return disk.locked(self._lock)
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the lock of the vault. Raises: LockTimeout, Unavailable"""
+        with disk.locked(self._lock):
+            self._folder = looking.identify(os.path.dirname(self.path))
+            yield
 
     def require_key(self) -> Key:
         """Raises: Locked: nobody has opened it yet."""
@@ -215,6 +185,8 @@ class VaultFile:
         file = seal_vault(document, keyed.stanzas)
 
         def check(written: bytes) -> None:
+            if looking.identify(os.path.dirname(self.path)) != self._folder:
+                raise Unavailable(f"the folder of {self.path} was replaced by another one")
             sealed = parse_vault(written)
             if sealed.open(document.identity) != document or not keyed.opens(sealed):
                 raise Unavailable(f"cannot write {self.path}: it does not open again")
@@ -279,22 +251,3 @@ class VaultFile:
         if os.path.lexists(self.backup):
             return self._earlier_copy()
         return "if you removed it on purpose: credman doctor --accept"
-
-
-def find_key(sealed: SealedVault, passphrase: Secret) -> Key | None:
-    """Args: passphrase: or a recovery key.
-
-    Returns:
-        What it opens, or None if it is another passphrase.
-
-    Raises:
-        NoMatch: it is a recovery key, but not of this vault.
-        VaultDamaged
-    """
-    if keys.is_identity(passphrase):
-        recovery = keys.parse_identity(passphrase)
-        document = sealed.open_with_recovery(recovery)
-        slot, public = find_recovery_slot(recovery, document)
-        return Key(document.identity, slot, recipient=public)
-    found = sealed.find_slot(passphrase)
-    return None if found is None else Key(found[1], str(found[0].number), passphrase)
