@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,7 @@ from credman.output import shells
 from credman.session import Session
 from credman.stores import disk, vaultfile
 from credman.stores.file import FileStore
-from tests.cli.harness import PROGRAM, Outcome, credman, make_value, make_vault
-from tests.requirements import require_program
+from tests.cli.harness import Outcome, credman, make_value, make_vault
 
 VALUE = make_value()
 PASSPHRASE = "canary-" + make_value("", 20)
@@ -190,48 +188,6 @@ def test_a_failing_layer_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("get", "show", "list", "remove", "env", "exec", "add"):
         outcome = walk(name, good(name)[0])
         assert "unexpected RuntimeError in test_canary.py:" in outcome.stderr, name
-
-
-STRACE = ("-f", "-qq", "-v", "-s", "100000", "-e", "trace=execve")
-CRASH = {"CREDMAN_PASSPHRASE_COMMAND": f"printf '{PASSPHRASE}'; kill -ABRT $PPID; sleep 1"}
-
-
-def test_a_crash_with_the_fault_handler_on_shows_no_values() -> None:
-    done = subprocess.run(
-        [*PROGRAM, "add", "x"],
-        input=VALUE.encode(), capture_output=True, check=False, start_new_session=True,
-        env={**os.environ, **CRASH, "PYTHONFAULTHANDLER": "1"}, cwd=Path.home(),
-    )  # fmt: skip
-    assert done.returncode == -6 and b"Fatal Python error: Aborted" in done.stderr
-    assert not [c for c in CANARIES if c.encode() in done.stderr + done.stdout]
-
-
-@pytest.mark.parametrize(
-    "argv",
-    [["add", "new", "--no-check"], ["get", "hf"], ["env"], ["exec", "--", "true"], ["show", "hf"]],
-    ids=lambda argv: argv[0],
-)
-def test_no_process_has_it_in_its_arguments(argv: list[str], tmp_path: Path) -> None:
-    strace = require_program("strace")
-    secret = tmp_path / "passphrase"
-    secret.write_text(PASSPHRASE)
-    trace = tmp_path / "trace"
-    environ = {**os.environ, "CREDMAN_PASSPHRASE_COMMAND": f"cat '{secret}'"}
-    done = subprocess.run(
-        [strace, *STRACE, "-o", trace, *PROGRAM, *argv],
-        input=VALUE.encode(), capture_output=True, check=False, env=environ, cwd=Path.home(),
-    )  # fmt: skip
-    secret.unlink()
-    calls = [c for c in trace.read_text().splitlines() if "execve(" in c]
-    assert done.returncode == 0, done.stderr
-    assert any('"cat"' in call for call in calls), "the trace is empty"
-    for call in calls:
-        arguments, _, environment = call.partition("], [")
-        assert not [c for c in CANARIES if c in arguments]
-        assert PASSPHRASE not in environment
-        if VALUE in environment:
-            assert argv[0] == "exec" and '["true"' in call
-    trace.unlink()
 
 
 def test_every_command_was_swept() -> None:
