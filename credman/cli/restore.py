@@ -9,7 +9,7 @@ import typer
 from credman.cli.context import Context
 from credman.cli.keychange import confirm
 from credman.cli.options import Invocation, YesOption, command
-from credman.core.errors import NotFound, Refused, UsageError
+from credman.core.errors import NotFound, Refused, Unavailable, UsageError, VaultMissing
 from credman.core.model import TokenKey
 from credman.stores.base import Copy, Difference
 
@@ -44,6 +44,8 @@ def restore(
     session = invocation.open_session()
     store = session.copy_store()
     current = store.current()
+    if isinstance(current.problem, Unavailable) and not isinstance(current.problem, VaultMissing):
+        raise current.problem
     path = store.previous() if file is None else os.path.join(context.cwd, file)
     try:
         copy = store.read_copy(path)

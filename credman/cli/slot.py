@@ -75,8 +75,8 @@ def slot_add(
     Example: credman slot add passphrase --label laptop
     """
     if kind not in _KINDS:
-        hint = "credman recovery new" if kind == "recovery" else f"one of {', '.join(_KINDS)}"
-        raise UsageError("KIND cannot be that", hint=hint)
+        hint = "credman recovery new" if kind == "recovery" else f"kinds: {', '.join(_KINDS)}"
+        raise UsageError("there is no slot of that kind", hint=hint)
     check_name("label", label)
     descriptor = parse_descriptor("--new-passphrase-fd", new_passphrase_fd)
     session = invocation.open_session()

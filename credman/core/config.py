@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from credman.core.errors import UsageError
+from credman.core.errors import Unavailable, UsageError
 from credman.core.model import Environment
 from credman.core.names import check_name
 
@@ -59,14 +59,15 @@ def load_config(path: str) -> Config:
     """Returns: the configuration; without a file the empty one.
 
     Raises:
-        UsageError: the file cannot be read or understood; it is never taken for empty.
+        Unavailable: the file cannot be opened.
+        UsageError: it cannot be understood; it is never taken for empty.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         return Config()
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {_reason(error)}") from None
+        raise Unavailable(f"cannot read {path}: {_reason(error)}") from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise UsageError(f"cannot read {path}: it is not a regular file")

@@ -44,7 +44,7 @@ from credman.vault.rekeying import Keyed
 
 _MOST_COPIES = 16
 _AGE_HEADER = b"age-encryption.org/"
-_NO_COPY = re.compile(r"\.(damaged-[0-9a-f]{8}|forgotten-[0-9a-f]{8}|tmp|part)$")
+_NO_COPY = re.compile(r"\.(damaged-[0-9a-f]{8}|forgotten-[0-9a-f]{8}|tmp|part|lock)$")
 
 
 class Copies:
@@ -56,10 +56,11 @@ class Copies:
         self._opened: dict[str, tuple[Loaded, Key]] = {}
         self._shown: str | None = None
         self._ours: Loaded | None = None
+        self._obstacle: CredmanError | None = None
 
     def current(self) -> Copy:
         path = self._vault.path
-        self._shown = self._ours = None
+        self._shown = self._ours = self._obstacle = None
         try:
             self._shown = self._hash()
             self._ours = loaded = self._vault.load()
@@ -67,7 +68,8 @@ class Copies:
             return Copy(path, "missing", problem=error, is_whole=False)
         except VaultDamaged as error:
             return Copy(path, "damaged", problem=error, is_whole=False)
-        except Unavailable as error:
+        except Unavailable as error:  # of a newer credman, of another user, on a broken disk
+            self._obstacle = error
             return Copy(path, "not to be read", problem=error, is_whole=False)
         return Copy(path, "the vault", describe(loaded.document), loaded.document.contents.tokens)
 
@@ -141,6 +143,8 @@ class Copies:
                 raise StoreConflict(
                     "the vault was changed meanwhile", hint="nothing was changed; look at it again"
                 )
+            if self._obstacle is not None:
+                raise self._obstacle
             ours, contents = self._ours, theirs.document.contents
             if ours is None:
                 if merge:

@@ -222,7 +222,7 @@ def _make_private(path: str) -> None:
 
 def _sweep(directory: str, name: str) -> None:
     # Left over by a process that was killed. Only under the lock, and only old ones.
-    ours = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]{{16}}\.tmp")
+    ours = re.compile(rf"\.{re.escape(name)}(\.bak)?\.[0-9a-f]{{16}}\.tmp")
     with contextlib.suppress(OSError):
         for entry in os.scandir(directory):
             if ours.fullmatch(entry.name):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import os
 import re
+import threading
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ _COMMITMENT_BYTES = 32
 _SEALED_BYTES = age.KEY_BYTES + 16
 VAULT_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _SLOT = re.compile(r"0|[1-9][0-9]{0,5}", re.ASCII)
+_one_at_a_time = threading.Lock()
+"""Two derivations of several lanes at once can wait for each other for ever (cryptography 50, with
+the thread pool of OpenSSL). It also bounds the memory that they take together."""
 _PARAMETERS = re.compile(r"m=([1-9][0-9]{0,6}),t=([1-9][0-9]?),p=([1-9])", re.ASCII)
 
 
@@ -68,6 +72,16 @@ class Slot:
     stanza: age.Stanza
     salt: bytes
     parameters: Argon2Parameters | None = None
+
+
+def _renew_lock() -> None:
+    # A process that was forked while another thread derived would wait for that thread.
+    global _one_at_a_time
+    _one_at_a_time = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def parse_slots(stanzas: Iterable[age.Stanza]) -> list[Slot]:
@@ -175,14 +189,16 @@ def _associated_data(type_: str, args: tuple[str, ...]) -> bytes:
 
 
 def _derive(passphrase: Secret, salt: bytes, parameters: Argon2Parameters) -> tuple[bytes, bytes]:
+    derivation = Argon2id(
+        salt=salt,
+        length=age.KEY_BYTES + _COMMITMENT_BYTES,
+        iterations=parameters.passes,
+        lanes=parameters.lanes,
+        memory_cost=parameters.memory,
+    )
     try:
-        derived = Argon2id(
-            salt=salt,
-            length=age.KEY_BYTES + _COMMITMENT_BYTES,
-            iterations=parameters.passes,
-            lanes=parameters.lanes,
-            memory_cost=parameters.memory,
-        ).derive(normalize_passphrase(passphrase))
+        with _one_at_a_time:
+            derived = derivation.derive(normalize_passphrase(passphrase))
     except (MemoryError, InternalError):  # the latter from cryptography 44
         raise Unavailable(
             f"there is not enough memory: a passphrase takes {parameters.memory // 1024} MiB"

@@ -8,7 +8,9 @@ It prints one line, ``ok`` or the kind and the message of the error, and ends wi
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
+import itertools
 import os
 import shutil
 import signal
@@ -22,7 +24,10 @@ from typing import IO
 
 import cryptography
 
+from credman.core.config import Config
 from credman.core.errors import CredmanError
+from credman.core.scope import Selection
+from credman.session import Session
 from credman.stores import disk
 from credman.stores.base import Creation
 from credman.vault import slots
@@ -146,12 +151,22 @@ def main(home: Path, action: str, *arguments: str) -> str:
             store.create(Creation(PASSPHRASE))
         case "add":
             add(store, *arguments)
+        case "replace":
+            add(store, *arguments)  # the same method: the name is there already
+        case "remove":
+            Session(store, Config(), Selection()).remove(*arguments)
         case "fill":
             add(store, arguments[0], note="n" * int(arguments[1]))
         case "add-many":
             prefix, count = arguments
             for number in range(int(count)):
                 add(store, f"{prefix}-{number}")
+        case "add-telling":
+            for number in itertools.count():
+                name = f"{arguments[0]}-{number}"
+                add(store, name)
+                sys.stdout.write(f"{name}\n")
+                sys.stdout.flush()
         case "list":
             return ",".join(sorted(names(store)))
         case "hold":
@@ -169,5 +184,7 @@ if __name__ == "__main__":
         line, code = main(Path(sys.argv[1]), *sys.argv[2:]), 0
     except CredmanError as error:
         line, code = f"{error.kind}: {error.message}", error.exit_code
-    sys.stdout.write(f"{line}\n")
-    sys.exit(code)
+    with contextlib.suppress(OSError):  # what cannot be said does not change the exit code
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    os._exit(code)

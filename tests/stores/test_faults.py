@@ -1,100 +1,29 @@
 """What is left when a system call fails or the process dies at it: the old vault or the new one.
 
-strace makes real calls of a real process fail, one at a time.
+strace makes real calls of a real process fail: here those whose message or outcome is special. The
+sweep over all of them is ``tests/matrix/test_c_crash.py``.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.requirements import require, require_program
-from tests.stores.driver import KILLED, drive
+from tests.matrix.faults import Traced, driven
+from tests.matrix.faults import trace as trace_action
+from tests.stores.driver import KILLED
 from tests.stores.places import add, leftovers, make_vault, names, open_vault, vault_file
-
-CALLS = (
-    "flock",
-    "ftruncate",
-    "pwrite64",
-    "fchmod",
-    "write",
-    "fsync",
-    "link",
-    "linkat",
-    "rename",
-    "renameat",
-    "renameat2",
-)
-_ONLY_A_NOTE = ("ftruncate", "pwrite64")  # the holder's number in the lock file
-_LINE = re.compile(r"(?:\d+ +)?(\w+)\((.*)\) += (\S+)(.*)")
-
-
-@dataclass(frozen=True)
-class Call:
-    """One system call, and the how-manieth of its kind it was in its process."""
-
-    name: str
-    arguments: str
-    count: int
-
-
-@dataclass(frozen=True)
-class Traced:
-    exit_code: int
-    printed: str
-    calls: tuple[Call, ...]
-    injected: int
-
-    def index(self, name: str, what: str) -> int:
-        """Returns: the place of the first call of this kind whose arguments match ``what``."""
-        return next(
-            i
-            for i, call in enumerate(self.calls)
-            if call.name.startswith(name) and re.search(what, call.arguments)
-        )
 
 
 def trace(home: Path, *action: str, inject: str = "") -> Traced:
     """Runs the driver under strace. Args: inject for strace: ``fsync:error=EIO:when=1``."""
-    log = home.parent / f"{home.name}.strace"
-    wanted = ",".join(f"?{call}" for call in CALLS)
-    prefix = [require_program("strace"), "-y", "-qq", "-o", str(log), "-e", f"trace={wanted}"]
-    if "signal=" not in inject:
-        prefix += ["-f", "--seccomp-bpf"]  # faster, but then no signal is delivered
-    if inject:
-        prefix += ["-e", f"inject={inject}"]
-    code, printed = drive(home, *action, prefix=prefix)
-    text = log.read_text() if log.exists() else ""
-    require("(" in text, "strace may not trace here")
-    calls: list[Call] = []
-    for line in text.splitlines():
-        match = _LINE.match(line)
-        if match is not None:
-            count = 1 + sum(call.name == match[1] for call in calls)
-            calls.append(Call(match[1], match[2], count))
-    return Traced(code, printed, tuple(calls), text.count("(INJECTED)"))
+    return trace_action(home, driven(*action), inject=inject)
 
 
 def make_home(place: Path) -> Path:
     make_vault(place, "older", "old")
     return place
-
-
-def injections(calls: Sequence[Call]) -> list[str]:
-    """Returns: a failure and a sudden death at each call that writes the vault or its record."""
-    found = []
-    for call in calls:
-        if "pipe:" not in call.arguments:
-            error = "ENOSPC" if call.name == "write" else "EIO"
-            found.append(f"{call.name}:error={error}:when={call.count}")
-            if call.name not in _ONLY_A_NOTE:
-                found.append(f"{call.name}:signal=KILL:when={call.count}")
-    return found
 
 
 def check_whole(home: Path, traced: Traced) -> None:
@@ -114,42 +43,6 @@ def check_whole(home: Path, traced: Traced) -> None:
     add(store, "later")
     assert names(open_vault(home)) == found | {"later"}
     assert names(open_vault(home, f"{store.path}.bak")) == found
-
-
-def test_a_write_reaches_the_disk_in_order(tmp_path: Path) -> None:
-    traced = trace(make_home(tmp_path / "place"), "add", "new")
-    assert traced.printed == "ok"
-    in_order = [
-        traced.index("flock", r"vault\.lock.*LOCK_EX"),
-        traced.index("write", r"\.vault\.age\.\w+\.tmp"),
-        traced.index("fsync", r"\.vault\.age\.\w+\.tmp"),
-        traced.index("link", r"vault\.age\W.*\.tmp"),
-        traced.index("rename", r"vault\.age\.bak"),
-        traced.index("rename", r"vault\.age\"$|vault\.age\", (?!.*bak)"),
-        traced.index("fsync", r"/data>"),
-        traced.index("write", r"/seen/.*\.tmp"),
-        traced.index("fsync", r"/seen/.*\.tmp"),
-        traced.index("rename", r"/seen/"),
-    ]
-    assert in_order == sorted(in_order)
-
-
-def test_old_or_new_whatever_fails_wherever_it_dies(tmp_path: Path) -> None:
-    usual = trace(make_home(tmp_path / "usual"), "add", "new")
-    tried = injections(usual.calls)
-    assert len(tried) >= 20
-
-    def attempt(number: int) -> None:
-        home = make_home(tmp_path / f"home-{number}")
-        traced = trace(home, "add", "new", inject=tried[number])
-        assert traced.injected or traced.exit_code == KILLED, tried[number]
-        try:
-            check_whole(home, traced)
-        except AssertionError as error:
-            raise AssertionError(f"after {tried[number]}: {error}") from error
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(attempt, range(len(tried))))
 
 
 @pytest.mark.parametrize(
@@ -193,7 +86,7 @@ def test_short_writes_go_on_until_all_is_written(tmp_path: Path) -> None:
 def test_without_hard_links_the_backup_is_a_copy(tmp_path: Path, error: str) -> None:
     home = make_home(tmp_path / "place")
     traced = trace(home, "add", "new", inject=f"?link,?linkat:error={error}")
-    assert (traced.printed, traced.injected) == ("ok", 1)
+    assert (traced.printed, len(traced.injected)) == ("ok", 1)
     backup = vault_file(home).with_name("vault.age.bak")
     assert backup.stat().st_mode & 0o777 == 0o600
     check_whole(home, traced)
@@ -202,14 +95,14 @@ def test_without_hard_links_the_backup_is_a_copy(tmp_path: Path, error: str) -> 
 def test_a_directory_that_cannot_be_synced_is_a_warning_not_a_failure(tmp_path: Path) -> None:
     home = make_home(tmp_path / "place")
     traced = trace(home, "add", "new", inject="fsync:error=EIO:when=2")
-    assert (traced.printed, traced.injected) == ("ok", 1)
+    assert (traced.printed, len(traced.injected)) == ("ok", 1)
     assert "new" in names(open_vault(home))
 
 
 def test_a_failed_record_of_what_was_seen_does_not_undo_the_write(tmp_path: Path) -> None:
     home = make_home(tmp_path / "place")
     traced = trace(home, "add", "new", inject="write:error=ENOSPC:when=2")
-    assert (traced.printed, traced.injected) == ("ok", 1)
+    assert (traced.printed, len(traced.injected)) == ("ok", 1)
     check_whole(home, traced)
 
 
