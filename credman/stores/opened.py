@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from credman.core.errors import CredmanError
 from credman.core.secret import Secret
@@ -23,7 +23,7 @@ class Key:
         recipient: the public key of the recovery key, if one it was.
     """
 
-    identity: bytes
+    identity: bytes = field(repr=False)
     slot: str
     passphrase: Secret | None = None
     recipient: str | None = None

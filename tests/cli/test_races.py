@@ -85,6 +85,8 @@ def test_the_recovery_key_of_a_vault_that_was_made_stays(number: int, tmp_path: 
     require_program("strace")
     pgrep = require_program("pgrep")
     key = tmp_path / "recovery.key"
+    vault = Path(os.environ["CREDMAN_HOME"]) / "data" / "vault.age"
+    vault.parent.mkdir(mode=0o700, parents=True)
     delay = "inject=fsync:delay_enter=3000000:when=3"  # the directory's, after the rename
     command = ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=fsync", "-e", delay]
     process = subprocess.Popen(
@@ -93,7 +95,6 @@ def test_the_recovery_key_of_a_vault_that_was_made_stays(number: int, tmp_path: 
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    vault = Path(os.environ["CREDMAN_HOME"]) / "data" / "vault.age"
     while not vault.exists():
         assert process.poll() is None
         time.sleep(0.01)

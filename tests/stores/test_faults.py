@@ -108,7 +108,9 @@ def test_a_failed_record_of_what_was_seen_does_not_undo_the_write(tmp_path: Path
 
 def test_creating_fails_without_a_trace_of_a_vault(tmp_path: Path) -> None:
     home = tmp_path / "place"
-    traced = trace(home, "create", inject="fsync:error=EIO:when=1")
+    usual = trace(tmp_path / "usual", "create").calls
+    own = next(c for c in usual if c.name == "fsync" and ".vault.age." in c.arguments)
+    traced = trace(home, "create", inject=f"fsync:error=EIO:when={own.count}")
     assert traced.exit_code == 6
     assert not open_vault(home).exists()
     assert leftovers(home / "data") == []
