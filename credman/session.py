@@ -190,6 +190,11 @@ class Session(View):
         """
         return self._finish(self.copy_store().accept())
 
+    def forget(self) -> str | None:
+        """Forgets a store that is gone. Returns: where its last copy is kept."""
+        self._snapshot = None
+        return self.copy_store().forget()
+
     def _finish(self, committed: Committed) -> str | None:
         self._warn(committed.warnings)
         self._snapshot = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from types import TracebackType
 
@@ -52,7 +53,8 @@ class RecoveryKey:
         if error is None or self._is_in_use:
             return
         if self._path is not None:
-            os.unlink(self._path)
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
         elif self._is_handed_out:
             self._context.note(self._failed)
 

@@ -10,7 +10,7 @@ from credman.cli.keychange import confirm
 from credman.cli.options import Invocation, JsonOption, YesOption, command
 from credman.cli.render import render_json
 from credman.cli.restore import show_difference, show_side
-from credman.core.errors import CredmanError, NotFound, Refused, RolledBack, VaultMissing
+from credman.core.errors import NoVault, Refused, RolledBack, VaultMissing
 from credman.core.keyslots import SlotKind
 from credman.core.names import quote_untrusted
 from credman.session import Session
@@ -57,7 +57,8 @@ def doctor(
     if accept:
         _accept(invocation, session, store, yes=yes)
         return 0
-    report = examine(session, store)
+    where = f" --store {shlex.quote(invocation.store)}" if invocation.store else ""
+    report = examine(session, store, where)
     out = invocation.context.stdout
     if json:
         facts = [{"what": label, "text": text} for label, text in report.lines]
@@ -70,11 +71,21 @@ def doctor(
     return _FINDINGS if report.findings else 0
 
 
-def examine(session: Session, store: CopyStore) -> Report:
-    """Looks at everything and changes nothing. Raises: Locked, if nobody can open the vault."""
+def examine(session: Session, store: CopyStore, where: str) -> Report:
+    """Looks at everything and changes nothing.
+
+    Args:
+        where: the options that name the store, for the hints.
+
+    Raises:
+        Locked: nobody can be asked for what opens the vault.
+    """
     report = Report()
     current = store.current()
     report.say("vault", current.path)
+    if isinstance(current.problem, NoVault):
+        report.say("", current.problem.message)
+        return report
     if current.problem is not None:
         report.find("", f"{current.relation}: {current.problem.message}")
         if current.problem.hint:
@@ -90,27 +101,28 @@ def examine(session: Session, store: CopyStore) -> Report:
             report.find("warning", warning)
         if snapshot.obstacle is not None:
             is_rollback = isinstance(snapshot.obstacle, RolledBack)
-            way = "credman doctor --accept goes on with it" if is_rollback else ""
+            way = f"credman doctor --accept{where} goes on with it" if is_rollback else ""
             report.say("", f"so it is not written to: {way or snapshot.obstacle.hint}")
         session.warnings.clear()
         for copy in store.copies():
             report.say("copy", copy.path)
             what = copy.title if copy.problem is None else copy.problem.message
             report.say("", f"{copy.relation}: {what}")
-            report.say("", f"credman restore {shlex.quote(copy.path)} compares them and asks")
+            command = f"credman restore{where} {shlex.quote(copy.path)}"
+            report.say("", f"{command} compares them and asks")
     _examine_previous(report, store)
     return report
 
 
 def _examine_previous(report: Report, store: CopyStore) -> None:
-    path = store.previous()
-    report.say("previous", path)
-    try:
-        copy = store.read_copy(path)
-    except NotFound:
+    report.say("previous", store.previous())
+    copy = store.examine_previous()
+    if copy is None:
         report.say("", "none yet")
-    except CredmanError as error:
-        report.find("", error.message)
+    elif copy.problem is not None:
+        report.find("", f"{copy.relation}: {copy.problem.message}")
+    elif not copy.is_whole:
+        report.find("", f"{copy.relation}: {copy.title}")
     else:
         report.say("", f"{copy.relation}: {copy.title}")
 
@@ -121,7 +133,7 @@ def _accept(invocation: Invocation, session: Session, store: CopyStore, *, yes: 
     if isinstance(current.problem, VaultMissing):
         context.note(f"there was a vault at {current.path}, and it is gone")
         confirm(invocation, "forget it?", yes=yes)
-        kept = session.accept()
+        kept = session.forget()
         context.note("forgotten: credman add makes a new vault there")
         if kept:
             context.note(f"the copy before its last write is kept as {kept}")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from credman.cli.options import Invocation
 from credman.cli.unlock import TRIES
 from credman.core.errors import NotFound, Refused, UsageError, WrongPassphrase
-from credman.core.keyslots import KeySlot, NewSlot, Opening, SlotChange, SlotKind
+from credman.core.keyslots import KeySlot, NewRecovery, NewSlot, Opening, SlotChange, SlotKind
 from credman.core.names import quote_untrusted
 from credman.core.secret import Secret
 from credman.stores.base import SlotStore
@@ -54,7 +54,7 @@ def find_slot(slots: Iterable[KeySlot], name: str) -> KeySlot:
         numbers = ", ".join(slot.id for slot in found)
         raise UsageError("several slots have this label", hint=f"name one by its number: {numbers}")
     known = ", ".join(slot.id for slot in slots)
-    raise NotFound("there is no such slot", hint=f"there are {known}: credman slot list")
+    raise NotFound("there is no such slot", hint=f"the slots are: {known}")
 
 
 def prepare_renewal(
@@ -88,11 +88,11 @@ def prepare_renewal(
             lost.append(slot)
         else:
             secrets[slot.id] = secret
-    if not (secrets or add):
+    if not secrets and all(isinstance(new, NewRecovery) for new in add):
         names = ", ".join(_name(slot) for slot in lost)
         raise Refused(
             "no passphrase would open the vault any more",
-            hint=f"that of {names} is needed: open the vault with it",
+            hint=f"that of {names} is needed; if it is lost: credman passwd",
         )
     for slot in lost:
         invocation.context.note(

@@ -64,6 +64,8 @@ def recovery_new(
     key.tell()
     if former:
         tell_of_copies(invocation, "the former recovery key")
+    elif not opening.is_proven:
+        tell_of_copies(invocation, "what opened it before")
 
 
 @command(selecting=False)

@@ -101,6 +101,9 @@ def show_difference(context: Context, difference: Difference) -> None:
     ):
         if keys:
             context.note(f"         {label}: {_names(keys)}")
+    if difference.isolation:
+        names = ", ".join(difference.isolation)
+        context.note(f"         on one side only it inherits the base: environment {names}")
     if not (difference.only_here or difference.only_there or difference.differing):
         context.note("         the tokens are the same")
 

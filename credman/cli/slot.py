@@ -25,6 +25,7 @@ from credman.core.errors import Refused, UsageError
 from credman.core.intervals import format_instant
 from credman.core.keyslots import NewPassphrase, SlotChange, SlotKind
 from credman.core.names import check_name, quote_untrusted
+from credman.vault.slots import MAX_SLOTS
 
 _KINDS = ("passphrase",)
 
@@ -78,11 +79,15 @@ def slot_add(
         hint = "credman recovery new" if kind == "recovery" else f"kinds: {', '.join(_KINDS)}"
         raise UsageError("there is no slot of that kind", hint=hint)
     check_name("label", label)
+    if label.isdigit() or label == "recovery":
+        raise UsageError("a label is no number, and not recovery: those name slots already")
     descriptor = parse_descriptor("--new-passphrase-fd", new_passphrase_fd)
     session = invocation.open_session()
     store = session.slot_store()
     opening = store.opening()
     confirm_owner(invocation, opening, yes=yes)
+    if sum(s.kind is not SlotKind.RECOVERY for s in store.slots()) >= MAX_SLOTS:
+        raise Refused(f"a vault has at most {MAX_SLOTS} key slots", hint="credman slot remove")
     new = NewPassphrase(invocation.source.another_passphrase(descriptor), label)
     if opening.is_proven:
         change = SlotChange((new,))
@@ -91,6 +96,8 @@ def slot_add(
     session.change_slots(change)
     invocation.report(session)
     invocation.context.note(f"{label} opens the vault as well: credman slot list")
+    if not opening.is_proven:
+        tell_of_copies(invocation, "what opened it before")
 
 
 @command(selecting=False)

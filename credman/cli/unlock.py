@@ -39,7 +39,10 @@ class PassphraseSource:
         if given is not None:
             where, passphrase = given
             yield passphrase
-            raise WrongPassphrase(f"the passphrase from {where} does not open {of or 'the vault'}")
+            raise WrongPassphrase(
+                f"the passphrase from {where} does not open {of or 'the vault'}",
+                hint="if it is the right one, credman doctor and credman restore --previous help",
+            )
         self._check_attended(f"{of or 'the vault'} is locked")
         prompt = f"passphrase of {of}: " if of else "passphrase: "
         for tries in range(TRIES):

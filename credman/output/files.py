@@ -1,7 +1,8 @@
-"""A new file with values in clear, for its owner only, whole or not at all."""
+"""A new file with a secret in clear, for its owner only. A failure takes it away again."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from credman.core.errors import Refused, Unavailable
@@ -40,11 +41,22 @@ def write_new_file(path: str, data: bytes, *, directory: str) -> None:
             file.write(data)
             file.flush()
             os.fsync(descriptor)
+        _sync_directory(os.path.dirname(place))
     except BaseException as error:
-        os.unlink(place)
+        with contextlib.suppress(OSError):
+            os.unlink(place)
         if not isinstance(error, OSError):
             raise
         raise _cannot_write(path, error) from None
+
+
+def _sync_directory(path: str) -> None:
+    descriptor = os.open(path or ".", os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):  # some file systems do not sync directories
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _taken(path: str) -> Refused:

@@ -187,13 +187,16 @@ class Copy:
 class Difference:
     """Between two states, by the tokens' keys.
 
-    Args: clashing: of those only there, the ones whose variable another token gives here.
+    Args:
+        clashing: of those only there, the ones whose variable another token gives here.
+        isolation: environments that inherit the base one's tokens on one side only.
     """
 
     only_here: tuple[TokenKey, ...]
     only_there: tuple[TokenKey, ...]
     differing: tuple[TokenKey, ...]
     clashing: tuple[TokenKey, ...] = ()
+    isolation: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -226,8 +229,27 @@ class CopyStore(Store, Protocol):
             StoreConflict: the store was changed since ``current`` was asked for.
         """
 
+    def examine_previous(self) -> Copy | None:
+        """The state before the last write, as far as it opens without asking; None if there is
+        none."""
+
     def accept(self) -> Committed:
-        """Goes on with what lies there, although something else was seen there last."""
+        """Goes on with what lies there, although something else was seen there last.
+
+        Raises:
+            StoreConflict: it was changed since ``current`` was asked for.
+            VaultMissing: there is nothing to go on with.
+        """
+
+    def forget(self) -> str | None:
+        """Forgets a store that is gone, so that a new one can be made in its place.
+
+        Returns:
+            Where its last copy is kept.
+
+        Raises:
+            StoreConflict: it is there again.
+        """
 
 
 def open_store(url: str, surroundings: Surroundings) -> Store:

@@ -7,9 +7,10 @@ today's vault can be opened.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-import re
+import shlex
 from dataclasses import replace
 
 from credman.core.errors import (
@@ -25,11 +26,13 @@ from credman.core.errors import (
     WrongPassphrase,
 )
 from credman.core.model import Contents
-from credman.stores import disk, looking
+from credman.core.secret import Secret
+from credman.stores import disk
 from credman.stores.base import Committed, Copy, Difference, Unlocker
 from credman.stores.lineage import Relation, find_common_generation, relate
 from credman.stores.merging import (
     describe,
+    find_isolation_differences,
     find_missing,
     is_equal,
     mark_unsure,
@@ -38,13 +41,13 @@ from credman.stores.merging import (
     take_contents,
 )
 from credman.stores.opened import Key, Loaded, find_key
+from credman.stores.seen import LastSeen
 from credman.stores.vaultfile import VaultFile
 from credman.vault.container import MAX_VAULT_BYTES, SealedVault, parse_vault
+from credman.vault.document import Document
 from credman.vault.rekeying import Keyed
 
-_MOST_COPIES = 16
-_AGE_HEADER = b"age-encryption.org/"
-_NO_COPY = re.compile(r"\.(damaged-[0-9a-f]{8}|forgotten-[0-9a-f]{8}|tmp|part|lock)$")
+_FURTHEST_AHEAD = 2**32
 
 
 class Copies:
@@ -68,6 +71,9 @@ class Copies:
             return Copy(path, "missing", problem=error, is_whole=False)
         except VaultDamaged as error:
             return Copy(path, "damaged", problem=error, is_whole=False)
+        except (WrongPassphrase, NoMatch) as error:
+            # Another vault, or damage in what a passphrase is tried against: that looks alike.
+            return Copy(path, "does not open", problem=error, is_whole=False)
         except Unavailable as error:  # of a newer credman, of another user, on a broken disk
             self._obstacle = error
             return Copy(path, "not to be read", problem=error, is_whole=False)
@@ -82,15 +88,11 @@ class Copies:
         key = self._find_key(sealed, path)
         document = sealed.open(key.identity)
         self._opened[path] = Loaded(sealed, document), key
-        relation, found = "a vault", None
-        if self._ours is not None:
-            found = relate(
-                self._ours.document, self._ours.sealed.file_hash, document, sealed.file_hash
-            )
-            relation = found.value
+        found = self._relate(document, sealed.file_hash)
+        relation = "a copy of the vault" if found is None else found.value
+        if found is Relation.FORKED and self._ours is not None:
             common = find_common_generation(self._ours.document, document)
-            if found is Relation.FORKED and common is not None:
-                relation = f"{relation} after generation {common}"
+            relation += "" if common is None else f" after generation {common}"
         return Copy(
             path,
             relation,
@@ -100,24 +102,28 @@ class Copies:
             is_current=found is Relation.SAME,
         )
 
-    def beside(self, ours: Loaded) -> tuple[Copy, ...]:
-        """Returns: files beside the vault that are states of it and no ancestors of ``ours``."""
-        known = {ours.sealed.file_hash, *(a.file_hash for a in ours.document.history)}
-        found: list[Copy] = []
-        for path in self._candidates():
-            try:
-                file = disk.read_own_file(path, limit=MAX_VAULT_BYTES) or b""
-                sealed = parse_vault(file)
-            except CredmanError:
-                continue
-            if sealed.file_hash not in known and any(
-                slot.vault_id == ours.document.vault_id for slot in sealed.slots
-            ):
-                copy = self._look_at(path, sealed, ours)
-                found += [] if copy is None else [copy]
-            if len(found) == _MOST_COPIES:
-                break
-        return tuple(found)
+    def examine_previous(self) -> Copy | None:
+        """What the copy before the last write is, without asking for anything. Returns: None if
+        there is none."""
+        path = self._vault.backup
+        try:
+            file = disk.read_own_file(path, limit=MAX_VAULT_BYTES)
+            if file is None:
+                return None
+            sealed = parse_vault(file)
+            document = sealed.open(self._vault.require_key().identity)
+        except NoMatch as error:
+            known = {a.file_hash for a in self._ours.document.history} if self._ours else set()
+            if sealed.file_hash in known:
+                error.message = "it still opens with what was taken away; the next write ends that"
+            return Copy(path, "has another key", problem=error, is_whole=False)
+        except CredmanError as error:
+            return Copy(path, "cannot be opened", problem=error, is_whole=False)
+        found = self._relate(document, sealed.file_hash)
+        is_expected = found in (None, Relation.SAME, Relation.OLDER)
+        title, tokens = describe(document), document.contents.tokens
+        relation = "a copy of the vault" if found is None else found.value
+        return Copy(path, relation, title, tokens, is_whole=is_expected)
 
     def compare(self, copy: Copy) -> Difference:
         theirs = self._opened[copy.path][0].document.contents
@@ -134,6 +140,7 @@ class Copies:
                 for t in ours.tokens
                 if theirs.find_token(t.key) is not None and not is_equal(ours, theirs, t.key)
             ),
+            isolation=find_isolation_differences(ours, theirs),
         )
 
     def restore(self, copy: Copy, *, merge: bool) -> tuple[Loaded, Committed]:
@@ -146,30 +153,89 @@ class Copies:
             if self._obstacle is not None:
                 raise self._obstacle
             ours, contents = self._ours, theirs.document.contents
+            if self._relate(theirs.document, theirs.sealed.file_hash) is Relation.UNRELATED:
+                raise Refused(
+                    "that is another vault, and does not replace this one",
+                    hint=f"--store {shlex.quote(f'file:{copy.path}')} opens it where it lies",
+                )
+            self._refuse_impossible(theirs)
             if ours is None:
                 if merge:
                     raise Refused("there is no vault that could be merged with")
+                self._refuse_if_it_opens(key)
                 self._vault.key = key
                 return self._write(take_contents(theirs, mark_unsure(contents)), None, theirs)
             if not self._vault.is_proven(ours):
                 raise self._vault.refuse_unproven(ours)
-            if ours.document.vault_id != theirs.document.vault_id:
-                raise Refused(
-                    "that is another vault, and does not replace this one",
-                    hint=f"--store file:{copy.path} opens it where it lies",
-                )
+            self._refuse_forgery(ours, theirs, key)
             mine = ours.document.contents
             chosen = merge_contents(mine, contents) if merge else mark_unsure(contents)
             return self._write(take_contents(ours, chosen), ours, theirs)
 
     def accept(self) -> tuple[Loaded, Committed]:
-        self._vault.load()  # whoever has to type does not hold the lock
+        if self._ours is None:  # whoever has to type does not hold the lock
+            problem = self.current().problem
+            if problem is not None:
+                raise problem
         with self._vault.locked():
+            if self._hash() != self._shown:
+                raise StoreConflict(
+                    "the vault was changed meanwhile", hint="nothing was changed; look at it again"
+                )
             ours = self._vault.load()
             if not self._vault.is_proven(ours):
                 raise self._vault.refuse_unproven(ours)
             contents = mark_unsure(ours.document.contents)
             return self._write(take_contents(ours, contents), ours, ours)
+
+    def _relate(self, document: Document, file_hash: str) -> Relation | None:
+        """Returns: what another state is to today's; None where that cannot be opened and nothing
+        speaks against it."""
+        if self._ours is not None:
+            return relate(self._ours.document, self._ours.sealed.file_hash, document, file_hash)
+        known = self._known_vault_id()
+        return None if known in (None, document.vault_id) else Relation.UNRELATED
+
+    def _known_vault_id(self) -> str | None:
+        seen = self._vault.find_last_seen()
+        if isinstance(seen, LastSeen):
+            return seen.vault_id
+        for path in (self._vault.path, self._vault.backup):
+            with contextlib.suppress(CredmanError):
+                found = parse_vault(disk.read_own_file(path, limit=MAX_VAULT_BYTES) or b"")
+                return found.slots[0].vault_id if found.slots else None
+        return None
+
+    def _refuse_impossible(self, theirs: Loaded) -> None:
+        # Taken over, a made-up generation would leave none for the next write.
+        seen = self._vault.find_last_seen()
+        highest = seen.generation if isinstance(seen, LastSeen) else 0
+        if self._ours is not None:
+            highest = max(highest, self._ours.document.generation)
+        if theirs.document.generation > highest + _FURTHEST_AHEAD:
+            raise Refused("that copy claims a generation that no vault reaches")
+
+    def _refuse_forgery(self, ours: Loaded, theirs: Loaded, key: Key) -> None:
+        # Anybody who knows the public key could have made what a recovery key opens; what stands in
+        # our own history was made by an owner.
+        known = {a.file_hash for a in ours.document.history}
+        if key.recipient is not None and theirs.sealed.file_hash not in known:
+            raise Refused(
+                "only a recovery key opens that copy, so anybody could have made it",
+                hint="with the passphrase it was written under it can be taken",
+            )
+
+    def _refuse_if_it_opens(self, key: Key) -> None:
+        # Whoever mistyped the passphrase of today's vault does not go back to an older one.
+        if not isinstance(key.passphrase, Secret):
+            return
+        with contextlib.suppress(VaultDamaged, VaultMissing, NoVault, NoMatch):
+            sealed = self._vault.read(self._vault.path)
+            found = find_key(sealed, key.passphrase)
+            if found is not None and sealed.open(found.identity):
+                raise Refused(
+                    "that passphrase opens the vault itself", hint="nothing was changed; try again"
+                )
 
     def _write(self, keyed: Keyed, ours: Loaded | None, theirs: Loaded) -> tuple[Loaded, Committed]:
         document = succeed(keyed.document, (theirs, ours), self._vault.find_last_seen())
@@ -180,34 +246,6 @@ class Copies:
         # that it stays read-only until somebody has looked at it and set a passphrase.
         is_seen = ours is not None or self._vault.require_key().recipient is None
         return self._vault.write(replace(keyed, document=document), keep=keep, is_seen=is_seen)
-
-    def _candidates(self) -> list[str]:
-        directory, name = os.path.split(self._vault.path)
-        stem = os.path.splitext(name)[0].casefold()
-        own = {self._vault.path, self._vault.backup}
-        try:
-            names = [
-                entry.name
-                for entry in os.scandir(directory)
-                # Hidden ones and those on their way are of whoever writes just now.
-                if stem in entry.name.casefold() and not entry.name.startswith((".", "~"))
-            ]
-        except OSError:
-            return []
-        paths = (os.path.join(directory, n) for n in sorted(names) if not _NO_COPY.search(n))
-        return [p for p in paths if p not in own and looking.starts_with(p, _AGE_HEADER)]
-
-    def _look_at(self, path: str, sealed: SealedVault, ours: Loaded) -> Copy | None:
-        try:
-            document = sealed.open(ours.document.identity)
-        except NoMatch as error:
-            return Copy(path, "a copy of this vault with another key", problem=error)
-        except CredmanError as error:
-            return Copy(path, "a damaged copy of this vault", problem=error, is_whole=False)
-        relation = relate(ours.document, ours.sealed.file_hash, document, sealed.file_hash)
-        if relation in (Relation.SAME, Relation.OLDER):
-            return None
-        return Copy(path, relation.value, describe(document), document.contents.tokens)
 
     def _find_key(self, sealed: SealedVault, path: str) -> Key:
         key = self._vault.key

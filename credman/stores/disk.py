@@ -152,7 +152,7 @@ def replace_file(
         Unavailable: the disk is full, read-only, broken; the old file stands as it was.
     """
     directory, name = os.path.split(path)
-    _sweep(directory, name)
+    sweep(path, older_than=_STALE_SECONDS)
     temporary = os.path.join(directory, f".{name}.{secrets.token_hex(8)}.tmp")
     try:
         try:
@@ -162,7 +162,7 @@ def replace_file(
                 raise Unavailable(f"cannot write {path}: what was read back differs")
             check(written)
             if backup is not None:
-                _keep(path, backup)
+                _keep_as(path, backup)
             os.rename(temporary, path)
         except OSError as error:
             raise cannot("write", path, error) from None
@@ -190,6 +190,13 @@ def _write_new(path: str, data: bytes) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _keep_as(path: str, backup: str) -> None:
+    try:
+        _keep(path, backup)
+    except OSError as error:
+        raise cannot("keep the copy", backup, error) from None
 
 
 def _keep(path: str, backup: str) -> None:
@@ -220,14 +227,19 @@ def _make_private(path: str) -> None:
         os.close(descriptor)
 
 
-def _sweep(directory: str, name: str) -> None:
-    # Left over by a process that was killed. Only under the lock, and only old ones.
+def sweep(path: str, *, older_than: float) -> None:
+    """Takes away what killed processes left beside ``path``. To be called under the lock.
+
+    Args:
+        older_than: seconds.
+    """
+    directory, name = os.path.split(path)
     ours = re.compile(rf"\.{re.escape(name)}(\.bak)?\.[0-9a-f]{{16}}\.tmp")
     with contextlib.suppress(OSError):
         for entry in os.scandir(directory):
             if ours.fullmatch(entry.name):
                 with contextlib.suppress(OSError):
-                    if time.time() - entry.stat(follow_symlinks=False).st_mtime > _STALE_SECONDS:
+                    if time.time() - entry.stat(follow_symlinks=False).st_mtime > older_than:
                         os.unlink(entry.path)
 
 

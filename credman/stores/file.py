@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from credman.core.errors import StoreConflict, VaultExists, VaultMissing
+from credman.core.errors import StoreConflict, VaultExists
 from credman.core.keyslots import KeySlot, Opening, SlotChange, SlotKind
 from credman.core.model import Address
 from credman.core.paths import make_private_directory
 from credman.core.secret import Secret
+from credman.stores import disk
 from credman.stores.base import (
     Committed,
     Copy,
@@ -21,6 +22,7 @@ from credman.stores.base import (
     Surroundings,
     pick,
 )
+from credman.stores.beside import find_beside
 from credman.stores.changes import Change, apply_changes
 from credman.stores.copies import Copies
 from credman.stores.looking import find_exposure
@@ -37,6 +39,8 @@ from credman.vault.rekeying import (
     list_slots,
     make_document,
 )
+
+_MOST_WARNINGS = 2
 
 
 class FileStore:
@@ -77,7 +81,7 @@ class FileStore:
             (
                 *messages,
                 *(() if exposure is None else (exposure,)),
-                *(_warn_of(copy) for copy in self._copies.beside(loaded)),
+                *_warn_of(self._beside(loaded)),
             ),
             obstacle,
         )
@@ -169,7 +173,7 @@ class FileStore:
         return self._vault.backup
 
     def copies(self) -> tuple[Copy, ...]:
-        return self._copies.beside(self._last_loaded())
+        return self._beside(self._last_loaded())
 
     def read_copy(self, path: str) -> Copy:
         return self._copies.read(path)
@@ -182,12 +186,23 @@ class FileStore:
         self._loaded, committed = self._copies.restore(copy, merge=merge)
         return committed
 
+    def examine_previous(self) -> Copy | None:
+        return self._copies.examine_previous()
+
     def accept(self) -> Committed:
-        try:
-            self._loaded, committed = self._copies.accept()
-        except VaultMissing:
-            return Committed("", kept=self._vault.forget())
+        self._loaded, committed = self._copies.accept()
         return committed
+
+    def forget(self) -> str | None:
+        if not os.path.isdir(os.path.dirname(self.path)):
+            return self._vault.forget()
+        with self._vault.locked():
+            if disk.is_there(self.path):
+                raise StoreConflict("the vault is there again", hint="nothing was changed")
+            return self._vault.forget()
+
+    def _beside(self, loaded: Loaded) -> tuple[Copy, ...]:
+        return find_beside(loaded, self._vault.path, self._vault.backup)
 
     def _last_loaded(self) -> Loaded:
         if self._loaded is None:
@@ -201,8 +216,11 @@ class FileStore:
         return loaded
 
 
-def _warn_of(copy: Copy) -> str:
-    return f"{copy.relation} lies beside it: {copy.path}; credman doctor compares them"
+def _warn_of(copies: Sequence[Copy]) -> list[str]:
+    shown = [f"{c.relation} lies beside it: {c.path}" for c in copies[:_MOST_WARNINGS]]
+    more = len(copies) - len(shown)
+    shown += [f"{more} more copies of this vault lie beside it"] if more else []
+    return [f"{text}; credman doctor compares them" for text in shown]
 
 
 def _now() -> datetime:

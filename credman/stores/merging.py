@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from credman.core.errors import CredmanError
 from credman.core.intervals import format_instant
 from credman.core.model import Address, Contents, Token, TokenKey
+from credman.core.names import WELL_KNOWN_ENVIRONMENTS
 from credman.stores.opened import Loaded
 from credman.stores.seen import LastSeen
 from credman.vault.document import Ancestor, Document, extend_history
@@ -64,7 +65,11 @@ def merge_contents(ours: Contents, theirs: Contents) -> Contents:
     # From an older copy they may have been taken away here on purpose, or revoked since.
     new = [replace(token, unsure=True) for token in find_missing(ours, theirs)]
     keys = {token.key for token in new}
-    added = [e for e in theirs.environments if ours.find_environment(e.name) is None]
+    # One that has tokens here, or exists anyway, goes on inheriting as it does.
+    here = {name.casefold() for name in WELL_KNOWN_ENVIRONMENTS}
+    here |= {e.name.casefold() for e in ours.environments}
+    here |= {t.key.environment.casefold() for t in ours.tokens}
+    added = [e for e in theirs.environments if e.name.casefold() not in here]
     values = {address: value for address, value in theirs.values.items() if address.key in keys}
     return Contents((*ours.environments, *added), (*ours.tokens, *new), {**ours.values, **values})
 
@@ -85,6 +90,14 @@ def find_missing(ours: Contents, theirs: Contents) -> list[Token]:
             if not wanted & taken:
                 found.append(token)
     return found
+
+
+def find_isolation_differences(ours: Contents, theirs: Contents) -> tuple[str, ...]:
+    """Returns: the environments that inherit the base one's tokens on one side only."""
+    sides = [
+        {e.name.casefold() for e in side.environments if e.isolated} for side in (ours, theirs)
+    ]
+    return tuple(sorted(sides[0] ^ sides[1]))
 
 
 def is_equal(ours: Contents, theirs: Contents, key: TokenKey) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -51,6 +52,8 @@ class VaultFile:
         self.path = resolve(rest, cwd=surroundings.cwd, environ=surroundings.environ)
         self.backup = f"{self.path}.bak"
         self._lock = lock_of(self.path)
+        is_default = self.path == os.path.realpath(surroundings.paths.vault)
+        self._where = "" if is_default else f" --store {shlex.quote(f'file:{self.path}')}"
         self.seen_path = state_path(surroundings.paths.state, self.path)
         self.key: Key | None = None
         self._folder: tuple[int, int] | None = None
@@ -150,7 +153,7 @@ class VaultFile:
             return None
         return RolledBack(
             wrong,
-            hint="credman doctor compares what there is, and credman doctor --accept goes on with "
+            hint=f"credman doctor{self._where} compares what there is, and --accept goes on with "
             "this one",
         )
 
@@ -194,6 +197,8 @@ class VaultFile:
         warnings = [disk.replace_file(self.path, file, check=check, backup=keep)]
         if replaces_backup:
             warnings.append(self._replace_backup(file))
+            # Also what a killed process left a moment ago may be the vault with its former key.
+            disk.sweep(self.path, older_than=-1.0)
         loaded = Loaded(parse_vault(file), document)
         if is_seen:
             warnings.append(self._note_seen(loaded))
@@ -244,10 +249,13 @@ class VaultFile:
 
     def _earlier_copy(self) -> str:
         if os.path.lexists(self.backup):
-            return f"the copy before the last write is {self.backup}: credman restore --previous"
+            return (
+                f"the copy before the last write is {self.backup}: "
+                f"credman restore --previous{self._where}"
+            )
         return "there is no earlier copy beside it"
 
     def _way_back(self) -> str:
         if os.path.lexists(self.backup):
             return self._earlier_copy()
-        return "if you removed it on purpose: credman doctor --accept"
+        return f"if you removed it on purpose: credman doctor --accept{self._where}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.harness import PASSPHRASE, Outcome, credman, make_vault
+from tests.cli.harness import Outcome, credman, make_vault
 from tests.cli.keyed import NEW, backup, find_seen, make_keyed_vault, run, see, vault
 from tests.cli.test_restore import add, conflict_path, list_states, make_forks
 
@@ -131,10 +131,12 @@ def test_each_trouble_is_a_finding_and_left_as_it_is(trouble: Callable[[], str])
     assert doctor().text == outcome.text
 
 
-def test_who_cannot_open_it_learns_nothing() -> None:
+def test_who_cannot_open_it_learns_only_where_it_lies() -> None:
     make_keyed_vault()
     outcome = doctor(passphrase="wrong")
-    assert outcome.exit_code == 4 and outcome.stdout == b""
+    assert outcome.exit_code == 8
+    assert "does not open: the passphrase from CREDMAN_PASSPHRASE does not open" in outcome.text
+    assert "generation" not in outcome.text and "hf" not in outcome.text.split()
     assert doctor(passphrase=None).exit_code == 4
 
 
@@ -246,14 +248,14 @@ def test_on_a_new_machine_there_is_nothing_yet() -> None:
     assert doctor("--accept", "--yes").exit_code == 3
 
 
-def test_the_previous_copy_with_another_passphrase_is_asked_for() -> None:
+def test_a_previous_copy_with_the_former_key_is_a_finding_and_not_asked_for() -> None:
     make_keyed_vault()
     see()
     older = vault().read_bytes()
     given = {5: NEW.encode()}
     run("passwd", "--new-passphrase-fd", "5", "--yes", descriptors=given)
     backup().write_bytes(older)  # as where it could not be replaced
-    outcome = doctor(answers=[NEW, PASSPHRASE], passphrase=None)
-    assert outcome.shown == ["passphrase: ", "passphrase of vault.age.bak: "]
-    assert outcome.exit_code == 0, outcome.text
-    assert "an older copy of this vault" in outcome.text
+    outcome = doctor(answers=[NEW], passphrase=None)
+    assert outcome.shown == ["passphrase: "]
+    assert outcome.exit_code == 8, outcome.text
+    assert "it still opens with what was taken away; the next write ends that" in outcome.text

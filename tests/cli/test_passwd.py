@@ -144,7 +144,7 @@ def test_the_recovery_key_does_not_say_which_of_several_passphrases() -> None:
 @pytest.mark.parametrize(
     ("slot", "code", "words"),
     [
-        ("7", 3, "there are 0, 1, recovery: credman slot list"),
+        ("7", 3, "the slots are: 0, 1, recovery"),
         ("recovery", 2, "slot recovery has no passphrase"),
         ("", 3, "there is no such slot"),
     ],

@@ -15,7 +15,17 @@ import pytest
 
 from credman.stores import disk
 from tests.cli.harness import PROGRAM
-from tests.matrix.common import CANARY, PASSPHRASE, call, get, home, make_home, start, vault_path
+from tests.matrix.common import (
+    CANARY,
+    PASSPHRASE,
+    assert_hidden,
+    call,
+    get,
+    home,
+    make_home,
+    start,
+    vault_path,
+)
 from tests.matrix.elsewhere import shell
 from tests.matrix.faults import trace, typed
 from tests.matrix.sweep import age_leftovers, contents, find_leftovers
@@ -62,20 +72,26 @@ def test_c09_what_was_acknowledged_is_there_after_many_a_kill_9(tmp_path: Path, 
 def test_c23_without_free_descriptors_the_vault_stays_whole() -> None:
     make_home()
     kept = {"canary"}
-    refused = 0
     for limit in range(3, 12):  # with very few the interpreter does not begin
         name = f"n{limit}"
-        begins = f'ulimit -n {limit}; "$1" -c "import json" 2>/dev/null || exit 99; exec "$@"'
-        done = shell(begins, "add", name, stdin=b"value")
+        done = subprocess.run(
+            ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh", *PROGRAM, "add", name],
+            env={**os.environ, "CREDMAN_PASSPHRASE": PASSPHRASE},
+            input=b"value",
+            capture_output=True,
+            check=False,
+        )
+        if b"Fatal Python error" in done.stderr:  # its own start-up, and its own traceback
+            continue
+        assert_hidden(done.stdout, done.stderr)
         if done.returncode == 0:
             kept.add(name)
         elif done.stderr.startswith(b"credman: ") or b"credman: error: " in done.stderr:
-            refused += 1
             assert done.returncode == 6 and b"too many open files" in done.stderr
             assert b"unexpected" not in done.stderr
         assert {t.split()[0] for t in call("list").text.splitlines()} >= kept
         assert find_leftovers(home()) == []
-    assert refused and len(kept) > 2
+    assert len(kept) > 2  # that each call may fail for want of a descriptor: row C02
     assert get() == CANARY.encode()
 
 
@@ -99,8 +115,10 @@ def test_c24_less_memory_than_the_passphrase_takes_is_a_sentence(command: str) -
 def test_c24_hardly_any_memory_harms_nothing() -> None:
     before = make_home().read_bytes()
     for kilobytes in (15_000, 20_000, 30_000, 40_000):  # with the least Python itself gives up
+        # A library that gets no memory has been seen to abort, and to run on for ever.
+        limits = f'ulimit -v {kilobytes}; ulimit -t 20; exec "$@"'
         done = subprocess.run(
-            ["sh", "-c", f'ulimit -v {kilobytes}; exec "$@"', "sh", *PROGRAM, "add", "new"],
+            ["sh", "-c", limits, "sh", *PROGRAM, "add", "new"],
             env={**os.environ, "CREDMAN_PASSPHRASE": PASSPHRASE},
             input=CANARY.encode(),
             capture_output=True,
