@@ -135,7 +135,7 @@ def test_a_vault_that_is_back_is_not_forgotten(home: Path) -> None:
     with pytest.raises(StoreConflict, match="there again"):
         store.forget()
     assert names(open_vault(home)) == {"one"}
-    assert backup(home).exists() is False and find_seen(home).exists()
+    assert backup(home).exists() and find_seen(home).exists()
 
 
 def test_merging_isolates_no_environment(home: Path) -> None:
