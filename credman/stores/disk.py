@@ -196,7 +196,7 @@ def _keep_as(path: str, backup: str) -> None:
     try:
         _keep(path, backup)
     except OSError as error:
-        raise cannot("keep the copy", backup, error) from None
+        raise cannot("write", backup, error) from None
 
 
 def _keep(path: str, backup: str) -> None:

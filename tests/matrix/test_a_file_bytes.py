@@ -217,7 +217,7 @@ def test_a20_an_older_copy_is_warned_of_and_not_written_over() -> None:
         outcome = call(*argv, stdin=b"EXAMPLE")
         assert outcome.exit_code == 5 and "older copy" in outcome.stderr
     assert_as_before(older)
-    assert "credman doctor --accept goes on with this one" in outcome.stderr
+    assert "--accept goes on with this one" in outcome.stderr
     assert call("doctor", "--accept", "--yes").exit_code == 0
     assert add("third", b"EXAMPLE").exit_code == 0
 
