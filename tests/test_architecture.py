@@ -120,6 +120,12 @@ def test_every_alias_is_another_name_of_a_command() -> None:
     assert not set(ALIASES) & set(COMMANDS)
 
 
+OF_THE_PROCESS = {
+    "credman.oskeyring.client": {"sys.executable", "sys.path"},  # starts the worker with its own
+    "credman.oskeyring.worker": {"sys.path"},  # is a program of its own
+}
+
+
 def uses_of_the_process(tree: ast.Module) -> list[str]:
     """Returns: where a module reaches past its caller's context, as ``line: what``."""
     found = []
@@ -141,7 +147,8 @@ def uses_of_the_process(tree: ast.Module) -> list[str]:
 
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {"credman.__main__"}))
 def test_only_main_touches_the_process(module: str) -> None:
-    assert uses_of_the_process(parse(module)) == []
+    found = {use.partition(": ")[2] for use in uses_of_the_process(parse(module))}
+    assert found == OF_THE_PROCESS.get(module, set())
 
 
 def test_that_search_finds_something() -> None:

@@ -13,6 +13,7 @@ from credman.core.errors import (
     UsageError,
     VaultExists,
 )
+from credman.oskeyring.client import OsKeyring
 from credman.output.files import write_new_file
 from credman.stores.base import Creation, Store
 
@@ -84,25 +85,34 @@ class RecoveryKey:
             self._context.note(f"recovery key written to {self._path}: keep it offline")
 
 
-def create_store(invocation: Invocation, store: Store, *, recovery_file: str | None = None) -> None:
-    """Makes the store and hands out its recovery key: into a file, or once to the terminal.
+def create_store(
+    invocation: Invocation,
+    store: Store,
+    *,
+    recovery_file: str | None = None,
+    no_keyring: bool = False,
+) -> None:
+    """Makes the store, opened by the keyring if there is one that works, else by a passphrase; and
+    hands out its recovery key: into a file, or once to the terminal.
 
     Args:
         recovery_file: a new file, mode 0600; None: the terminal, if somebody sits there.
+        no_keyring: a passphrase opens it in any case.
 
     Raises:
         Refused, Locked, Unavailable
     """
     context, source = invocation.context, invocation.source
+    ring = None if no_keyring else source.find_keyring()
     if recovery_file is None and not source.is_attended():
-        store.create(Creation(source.new_passphrase()))
-        _tell_made(invocation, store)
+        store.create(Creation(None if ring else source.new_passphrase()))
+        _tell_made(invocation, store, ring)
         context.note("it has no recovery key, since nobody is here to keep it:")
-        context.note("without the passphrase its tokens are lost")
+        context.note(f"without the {'keyring' if ring else 'passphrase'} its tokens are lost")
         return
     failed = "no vault was made with the recovery key above: it opens nothing"
     with RecoveryKey(invocation, recovery_file, failed=failed) as key:
-        passphrase = source.new_passphrase()
+        passphrase = None if ring else source.new_passphrase()
         key.hand_out()
         try:
             store.create(Creation(passphrase, key.identity))
@@ -110,13 +120,14 @@ def create_store(invocation: Invocation, store: Store, *, recovery_file: str | N
             if _is_made(store, error):
                 key.keep()
             raise
-    _tell_made(invocation, store)
+    _tell_made(invocation, store, ring)
     key.tell()
 
 
-def _tell_made(invocation: Invocation, store: Store) -> None:
+def _tell_made(invocation: Invocation, store: Store, ring: OsKeyring | None) -> None:
     where = store.describe().get("path", "")
-    invocation.context.note(f"vault made{f' at {where}' if where else ''}, opened by a passphrase")
+    how = "a passphrase" if ring is None else ring.title
+    invocation.context.note(f"vault made{f' at {where}' if where else ''}, opened by {how}")
 
 
 def _is_made(store: Store, error: BaseException) -> bool:

@@ -31,4 +31,4 @@ def init(
             f"there is a vault already{f': {where}' if where else ''}",
             hint="credman add NAME stores a token in it",
         )
-    create_store(invocation, store, recovery_file=recovery_file)
+    create_store(invocation, store, recovery_file=recovery_file, no_keyring=no_keyring)

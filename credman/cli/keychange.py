@@ -6,8 +6,16 @@ from collections.abc import Iterable
 
 from credman.cli.options import Invocation
 from credman.cli.unlock import TRIES
-from credman.core.errors import NotFound, Refused, UsageError, WrongPassphrase
-from credman.core.keyslots import KeySlot, NewRecovery, NewSlot, Opening, SlotChange, SlotKind
+from credman.core.errors import NotFound, Refused, Unavailable, UsageError, WrongPassphrase
+from credman.core.keyslots import (
+    KeySlot,
+    NewRecovery,
+    NewSlot,
+    Opening,
+    SlotChange,
+    SlotKind,
+    WantedKeyring,
+)
 from credman.core.names import quote_untrusted
 from credman.core.secret import Secret
 from credman.stores.base import SlotStore
@@ -62,7 +70,7 @@ def prepare_renewal(
     store: SlotStore,
     *,
     remove: Iterable[str],
-    add: tuple[NewSlot, ...] = (),
+    add: tuple[NewSlot | WantedKeyring, ...] = (),
     yes: bool,
 ) -> SlotChange:
     """A change that gives the vault a new key: asks for what opens the slots that stay, and names
@@ -73,7 +81,7 @@ def prepare_renewal(
         UsageError: a question would have to be asked, and nobody is there.
     """
     gone, opening = set(remove), store.opening()
-    secrets: dict[str, Secret] = {}
+    secrets: dict[str, Secret | bytes] = {}
     lost: list[KeySlot] = []
     for slot in store.slots():
         if slot.id in gone:
@@ -116,11 +124,18 @@ def _name(slot: KeySlot) -> str:
 
 def _find_secret(
     invocation: Invocation, store: SlotStore, slot: KeySlot, opening: Opening
-) -> Secret | None:
+) -> Secret | bytes | None:
+    if slot.id == opening.slot and opening.secret is not None:
+        return opening.secret
+    if slot.kind is SlotKind.KEYRING:
+        try:
+            key = store.find_keyring_key(slot.id)
+        except Unavailable as error:
+            invocation.context.note(error.message)
+            return None
+        return key if key is not None and store.fits(slot.id, key) else None
     if slot.kind is not SlotKind.PASSPHRASE:
         return None
-    if slot.id == opening.slot and opening.passphrase is not None:
-        return opening.passphrase
     for _ in range(TRIES):
         typed = invocation.source.passphrase_of(_name(slot))
         if typed is None or store.fits(slot.id, typed):

@@ -101,7 +101,10 @@ class Invocation:
         if self._source is None:
             descriptor = parse_descriptor("--passphrase-fd", self.passphrase_fd)
             self._source = PassphraseSource(
-                self.context, descriptor=descriptor, no_input=self.no_input
+                self.context,
+                descriptor=descriptor,
+                no_input=self.no_input,
+                keyring=lambda: self.config.keyring,
             )
         return self._source
 

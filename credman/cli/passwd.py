@@ -63,11 +63,11 @@ def _choose(slots: Sequence[KeySlot], opening: Opening, name: str | None) -> Key
         if found not in passphrases:
             raise UsageError(f"slot {found.id} has no passphrase")
         return found
+    if not passphrases:
+        raise UsageError("the vault has no passphrase", hint="credman slot add passphrase adds one")
     used = [slot for slot in passphrases if slot.id == opening.slot]
     candidates = used or passphrases
     if len(candidates) != 1:
         labels = ", ".join(f"{slot.id} ({slot.label})" for slot in candidates)
-        raise UsageError(
-            "the vault has several passphrases", hint=f"--slot says which: {labels or 'none'}"
-        )
+        raise UsageError("the vault has several passphrases", hint=f"--slot says which: {labels}")
     return candidates[0]

@@ -62,6 +62,8 @@ def recovery_new(
             raise
     invocation.report(session)
     key.tell()
+    if recovery_file is None:
+        invocation.context.note("the recovery key above opens the vault from now on")
     if former:
         tell_of_copies(invocation, "the former recovery key")
     elif not opening.is_proven:

@@ -23,11 +23,13 @@ from credman.cli.options import (
 from credman.cli.render import render_age, render_json, render_table
 from credman.core.errors import Refused, UsageError
 from credman.core.intervals import format_instant
-from credman.core.keyslots import NewPassphrase, SlotChange, SlotKind
+from credman.core.keyslots import NewPassphrase, NewSlot, SlotChange, SlotKind, WantedKeyring
 from credman.core.names import check_name, quote_untrusted
+from credman.session import Session
+from credman.stores.base import SlotStore
 from credman.vault.slots import MAX_SLOTS
 
-_KINDS = ("passphrase",)
+_KINDS = ("passphrase", "keyring")
 
 
 @command(selecting=False)
@@ -64,7 +66,7 @@ def slot_list(invocation: Invocation, json: JsonOption = False) -> None:
 @command(selecting=False)
 def slot_add(
     invocation: Invocation,
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="passphrase")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="passphrase or keyring")],
     label: Annotated[
         str, typer.Option("--label", metavar="LABEL", help="What people call it")
     ] = "passphrase",
@@ -88,16 +90,41 @@ def slot_add(
     confirm_owner(invocation, opening, yes=yes)
     if sum(s.kind is not SlotKind.RECOVERY for s in store.slots()) >= MAX_SLOTS:
         raise Refused(f"a vault has at most {MAX_SLOTS} key slots", hint="credman slot remove")
+    if kind == "keyring":
+        _add_keyring(invocation, session, yes=yes)
+        invocation.report(session)
+        invocation.context.note("the login keyring opens the vault as well: credman slot list")
+        return
     new = NewPassphrase(invocation.source.another_passphrase(descriptor), label)
-    if opening.is_proven:
-        change = SlotChange((new,))
-    else:
-        change = prepare_renewal(invocation, store, remove=(), add=(new,), yes=yes)
-    session.change_slots(change)
+    session.change_slots(_prepare_addition(invocation, store, new, yes=yes))
     invocation.report(session)
     invocation.context.note(f"{label} opens the vault as well: credman slot list")
     if not opening.is_proven:
         tell_of_copies(invocation, "what opened it before")
+
+
+def _add_keyring(invocation: Invocation, session: Session, *, yes: bool) -> None:
+    store, wanted = session.slot_store(), WantedKeyring()
+    former = [slot.id for slot in store.slots() if slot.kind is SlotKind.KEYRING]
+    for slot_id in former:
+        key = store.find_keyring_key(slot_id)
+        if key is not None and store.fits(slot_id, key):
+            raise Refused("a keyring opens the vault already", hint="credman slot list shows it")
+    if not former:
+        session.change_slots(_prepare_addition(invocation, store, wanted, yes=yes))
+        return
+    # The keyring was reset, or it is another machine's: its key is lost, so its slot goes.
+    change = prepare_renewal(invocation, store, remove=former, add=(wanted,), yes=yes)
+    session.change_slots(change)
+    tell_of_copies(invocation, "the former one")
+
+
+def _prepare_addition(
+    invocation: Invocation, store: SlotStore, new: NewSlot | WantedKeyring, *, yes: bool
+) -> SlotChange:
+    if store.opening().is_proven:
+        return SlotChange((new,))
+    return prepare_renewal(invocation, store, remove=(), add=(new,), yes=yes)
 
 
 @command(selecting=False)
@@ -119,11 +146,10 @@ def slot_remove(
     slots = store.slots()
     target = find_slot(slots, slot)
     shown = f"slot {target.id} ({quote_untrusted(target.label)}, {target.kind.value})"
-    passphrases = [s for s in slots if s.kind is SlotKind.PASSPHRASE]
-    if [target] == passphrases:
+    if [target] == [s for s in slots if s.kind is not SlotKind.RECOVERY]:
         raise Refused(
-            "that is the last passphrase of the vault",
-            hint="credman passwd changes it; credman slot add passphrase adds another one first",
+            "without that only a recovery key would open the vault",
+            hint="credman passwd changes a passphrase; credman slot add adds another way first",
         )
     confirm_owner(invocation, opening, yes=yes)
     confirm(invocation, f"remove {shown}?", yes=yes)

@@ -7,11 +7,23 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from credman.cli.context import Context
 from credman.core.errors import Locked, Refused, UsageError, WrongPassphrase
+from credman.core.paths import make_private_directory
 from credman.core.secret import Secret
+from credman.oskeyring.choice import (
+    OFF,
+    choose_backend,
+    is_out_of_reach,
+    load_choice,
+    probe,
+    render_choice,
+    state_file,
+)
+from credman.oskeyring.client import KeyringUnavailable, OsKeyring, Situation
+from credman.stores.disk import replace_file
 
 TRIES = 3
 MIN_CHARACTERS = 8
@@ -23,8 +35,16 @@ class PassphraseSource:
     """Asks the caller's surroundings. Args: descriptor: of ``--passphrase-fd``; no_input: nobody
     may be asked."""
 
-    def __init__(self, context: Context, *, descriptor: int | None, no_input: bool) -> None:
+    def __init__(
+        self,
+        context: Context,
+        *,
+        descriptor: int | None,
+        no_input: bool,
+        keyring: Callable[[], str | None] = lambda: None,
+    ) -> None:
         self._context = context
+        self._keyring = keyring
         self._descriptor = descriptor
         self._no_input = no_input or context.is_unattended
         self._given: tuple[str, Secret] | None = None
@@ -104,6 +124,64 @@ class PassphraseSource:
                 return passphrase
             self._context.note("the two differ, try again")
         raise Refused("no passphrase was chosen", hint="nothing was changed")
+
+    def keyring(self, *, opening: bool = False) -> OsKeyring | None:
+        """The keyring that the configuration names, or the one that worked before.
+
+        Args:
+            opening: a vault; whoever gives a passphrase outright has chosen that way.
+
+        Raises:
+            KeyringUnavailable, Refused
+        """
+        environ, wanted = self._context.environ, self._keyring()
+        if wanted == OFF or (opening and self.is_given()):
+            return None
+        remembered = load_choice(state_file(self._context.paths.state))
+        backend = choose_backend(wanted, remembered)[0]
+        if is_out_of_reach(environ):
+            raise KeyringUnavailable(Situation.ABSENT)
+        return OsKeyring(backend, environ, is_attended=self.is_attended())
+
+    def find_keyring(self) -> OsKeyring | None:
+        """Probes which keyring works, for a new vault; says why if none does.
+
+        Returns:
+            None: a passphrase has to open it.
+        """
+        environ, wanted = self._context.environ, self._keyring()
+        if wanted == OFF or self.is_given():
+            return None
+        problem = KeyringUnavailable(Situation.ABSENT)
+        for backend in choose_backend(wanted, None) if not is_out_of_reach(environ) else ():
+            ring = OsKeyring(backend, environ, is_attended=self.is_attended())
+            try:
+                with ring:
+                    probe(ring)
+            except KeyringUnavailable as error:
+                if error.situation.is_there:  # so it is this person's keyring
+                    problem = error
+                    break
+            else:
+                self._remember(backend)
+                return ring
+        self._context.note(f"no usable keyring ({problem.message})")
+        return None
+
+    def is_given(self) -> bool:
+        """Whether a passphrase comes from a descriptor, a variable or a command."""
+        environ = self._context.environ
+        variables = ("CREDMAN_PASSPHRASE", "CREDMAN_PASSPHRASE_COMMAND")
+        return self._descriptor is not None or any(environ.get(v) for v in variables)
+
+    def tell(self, text: str) -> None:
+        """One line for the person."""
+        self._context.note(text)
+
+    def _remember(self, backend: str) -> None:
+        state = self._context.paths.state
+        make_private_directory(state)
+        replace_file(state_file(state), render_choice(backend), check=lambda _: None)
 
     def is_attended(self) -> bool:
         """Whether somebody is there to answer, or to read a recovery key."""

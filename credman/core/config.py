@@ -15,15 +15,19 @@ from credman.core.errors import Unavailable, UsageError
 from credman.core.model import Environment
 from credman.core.names import check_name
 
-_KEYS = {"environment", "profile", "store", "environments"}
+_KEYS = {"environment", "profile", "store", "keyring", "environments"}
 _MAX_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
+    """Args: keyring: ``off``, or the class of a backend of the ``keyring`` package; None: any that
+    works."""
+
     environment: str | None = None
     profile: str | None = None
     store: str | None = None
+    keyring: str | None = None
     environments: Mapping[str, Environment] = field(default_factory=dict)
 
 
@@ -51,6 +55,7 @@ def parse_config(text: str, *, source: str) -> Config:
         environment=environment,
         profile=profile,
         store=_text(table, "store", source),
+        keyring=_text(table, "keyring", source),
         environments=_environments(table.get("environments", {}), source),
     )
 

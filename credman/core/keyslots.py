@@ -15,6 +15,7 @@ from credman.core.secret import Secret
 
 class SlotKind(Enum):
     PASSPHRASE = "passphrase"
+    KEYRING = "login keyring"
     RECOVERY = "recovery key"
     UNKNOWN = "of a newer credman"
 
@@ -42,7 +43,34 @@ class NewRecovery:
     identity: bytes = field(repr=False)
 
 
-NewSlot = NewPassphrase | NewRecovery
+@dataclass(frozen=True, slots=True)
+class NewKeyring:
+    """Args:
+    key: 32 random bytes, which lie in the keyring under ``keyring_user`` already.
+    number: the slot that they were put there for.
+    """
+
+    key: bytes = field(repr=False)
+    number: int
+    label: str = "keyring"
+
+
+@dataclass(frozen=True, slots=True)
+class WantedKeyring:
+    """A keyring slot that the store is to make: it puts a key into the keyring for it."""
+
+    label: str = "keyring"
+
+
+NewSlot = NewPassphrase | NewKeyring | NewRecovery
+
+KEYRING_SERVICE = "credman vault key"
+"""The service of the items in the operating system's keyring that open vaults."""
+
+
+def keyring_user(vault_id: str, slot: str) -> str:
+    """Returns: the user of the item for this slot."""
+    return f"{vault_id}#{slot}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +81,12 @@ class SlotChange:
     Args:
         add: new ones.
         remove: ids of those to be taken away.
-        secrets: what opens the passphrase slots that stay, by id.
+        secrets: what opens the slots that stay, by id: the passphrase, or the key in the keyring.
     """
 
-    add: tuple[NewSlot, ...] = ()
+    add: tuple[NewSlot | WantedKeyring, ...] = ()
     remove: frozenset[str] = frozenset()
-    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    secrets: Mapping[str, Secret | bytes] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +95,7 @@ class Opening:
 
     Args:
         slot: the id of the slot that did it.
-        passphrase: what was typed, if a passphrase it was.
+        secret: the passphrase that was typed, or the key in the keyring; None: a recovery key.
         is_proven: False where anybody who knows a public key could have made this store: a person
             should look at it before anything is written.
         title: which store it is and as of when, in words.
@@ -75,7 +103,7 @@ class Opening:
     """
 
     slot: str
-    passphrase: Secret | None
+    secret: Secret | bytes | None = field(repr=False)
     is_proven: bool
     title: str
     doubts: tuple[str, ...] = ()

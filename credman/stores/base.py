@@ -17,6 +17,7 @@ from credman.core.keyslots import KeySlot, Opening, SlotChange
 from credman.core.model import Address, Contents, Environment, Token, TokenKey
 from credman.core.paths import Paths
 from credman.core.secret import Secret
+from credman.oskeyring.client import OsKeyring
 from credman.stores.changes import Change
 
 SCHEMES: Mapping[str, str] = {
@@ -58,11 +59,11 @@ class Creation:
     """How a new store is opened later on.
 
     Args:
-        passphrase: opens it.
+        passphrase: opens it; None: a key in the operating system's keyring does.
         recovery: an age secret key, 32 bytes, that opens it as well; None for no such slot.
     """
 
-    passphrase: Secret
+    passphrase: Secret | None
     recovery: bytes | None = None
 
 
@@ -78,6 +79,17 @@ class Unlocker(Protocol):
         Raises:
             Locked: there is nobody to ask.
         """
+
+    def keyring(self, *, opening: bool = False) -> OsKeyring | None:
+        """The operating system's keyring, or None: it is switched off, or ``opening`` a store and
+        a passphrase was given outright. Opens nothing yet.
+
+        Raises:
+            KeyringUnavailable: it is plain that there is none.
+        """
+
+    def tell(self, text: str) -> None:
+        """One line for the person, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +153,11 @@ class SlotStore(Store, Protocol):
     def opening(self) -> Opening:
         """How it was opened, by whoever was asked. Raises: as ``snapshot``."""
 
-    def fits(self, slot: str, passphrase: Secret) -> bool:
-        """Whether the passphrase opens the slot of this id."""
+    def fits(self, slot: str, secret: Secret | bytes) -> bool:
+        """Whether the passphrase, or the key in the keyring, opens the slot of this id."""
+
+    def find_keyring_key(self, slot: str) -> bytes | None:
+        """Returns: what lies in the keyring for this slot, if anything. Raises: Unavailable"""
 
     def check_recovery(self, key: Secret) -> KeySlot:
         """Opens it with a recovery key, and nothing else.

@@ -27,8 +27,10 @@ from credman.core.errors import (
 )
 from credman.core.model import Contents
 from credman.core.secret import Secret
+from credman.oskeyring.client import KeyringUnavailable
 from credman.stores import disk
 from credman.stores.base import Committed, Copy, Difference, Unlocker
+from credman.stores.keyringslots import has_keyring_slot, open_with_keyring
 from credman.stores.lineage import Relation, find_common_generation, relate
 from credman.stores.merging import (
     describe,
@@ -227,11 +229,11 @@ class Copies:
 
     def _refuse_if_it_opens(self, key: Key) -> None:
         # Whoever mistyped the passphrase of today's vault does not go back to an older one.
-        if not isinstance(key.passphrase, Secret):
+        if not isinstance(key.secret, Secret):
             return
         with contextlib.suppress(VaultDamaged, VaultMissing, NoVault, NoMatch):
             sealed = self._vault.read(self._vault.path)
-            found = find_key(sealed, key.passphrase)
+            found = find_key(sealed, key.secret)
             if found is not None and sealed.open(found.identity):
                 raise Refused(
                     "that passphrase opens the vault itself", hint="nothing was changed; try again"
@@ -257,9 +259,16 @@ class Copies:
             else:
                 return key
             # A copy from before a change of keys may still have the passphrase of today.
-            found = None if key.passphrase is None else find_key(sealed, key.passphrase)
+            found = find_key(sealed, key.secret) if isinstance(key.secret, Secret) else None
             if found is not None:
                 return found
+        if has_keyring_slot(sealed):
+            with contextlib.suppress(KeyringUnavailable):
+                ring = self._unlocker.keyring(opening=True)
+                with ring or contextlib.nullcontext():
+                    opened = None if ring is None else open_with_keyring(ring, sealed)
+                if opened is not None:
+                    return Key(opened[1], str(opened[0].number), opened[2])
         for passphrase in self._unlocker.passphrases(of=os.path.basename(path)):
             found = find_key(sealed, passphrase)
             if found is not None:

@@ -7,8 +7,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from credman.core.errors import StoreConflict, VaultExists
-from credman.core.keyslots import KeySlot, Opening, SlotChange, SlotKind
+from credman.core.errors import CredmanError, NoVault, StoreConflict, VaultExists
+from credman.core.keyslots import (
+    KeySlot,
+    NewKeyring,
+    NewPassphrase,
+    NewRecovery,
+    Opening,
+    SlotChange,
+    SlotKind,
+    WantedKeyring,
+)
 from credman.core.model import Address
 from credman.core.paths import make_private_directory
 from credman.core.secret import Secret
@@ -25,11 +34,12 @@ from credman.stores.base import (
 from credman.stores.beside import find_beside
 from credman.stores.changes import Change, apply_changes
 from credman.stores.copies import Copies
+from credman.stores.keyringslots import KeyringItems
 from credman.stores.looking import find_exposure
 from credman.stores.merging import describe, succeed
 from credman.stores.opened import Key, Loaded
 from credman.stores.vaultfile import VaultFile
-from credman.vault import keys
+from credman.vault import keys, slots
 from credman.vault.container import next_document
 from credman.vault.rekeying import (
     Keyed,
@@ -47,6 +57,7 @@ class FileStore:
     """Args: rest: the path behind ``file:``; ``~`` is the home directory."""
 
     def __init__(self, rest: str, surroundings: Surroundings) -> None:
+        self._items = KeyringItems(surroundings.unlocker)
         self._vault = VaultFile(rest, surroundings)
         self._copies = Copies(self._vault, surroundings.unlocker)
         self._loaded: Loaded | None = None
@@ -60,12 +71,34 @@ class FileStore:
 
     def create(self, creation: Creation) -> None:
         make_private_directory(os.path.dirname(self.path))
-        with self._vault.locked():
-            if self.exists():
-                raise VaultExists(f"there is a vault already: {self.path}")
-            keyed = make_document(creation.passphrase, creation.recovery, now=_now())
-            self._vault.key = Key(keyed.document.identity, "0", creation.passphrase)
-            self._loaded, _ = self._vault.write(keyed, keep=None)
+        vault_id = os.urandom(slots.VAULT_ID_BYTES).hex()
+        first = self._make_first(creation, vault_id)  # outside of the lock: a keyring may ask
+        recovery = () if creation.recovery is None else (NewRecovery(creation.recovery),)
+        try:
+            with self._vault.locked():
+                if self.exists():
+                    raise VaultExists(f"there is a vault already: {self.path}")
+                keyed = make_document((first, *recovery), vault_id=vault_id, now=_now())
+                secret = first.key if isinstance(first, NewKeyring) else first.passphrase
+                self._vault.key = Key(keyed.document.identity, "0", secret)
+                self._loaded, _ = self._vault.write(keyed, keep=None)
+        except BaseException:
+            if isinstance(first, NewKeyring) and not self._is_vault(vault_id):
+                self._items.remove(vault_id, ["0"])
+            raise
+
+    def _is_vault(self, vault_id: str) -> bool:
+        try:
+            return any(slot.vault_id == vault_id for slot in self._vault.read(self.path).slots)
+        except NoVault:
+            return False
+        except CredmanError:
+            return True
+
+    def _make_first(self, creation: Creation, vault_id: str) -> NewPassphrase | NewKeyring:
+        if creation.passphrase is not None:
+            return NewPassphrase(creation.passphrase)
+        return self._items.make(vault_id, 0)
 
     def snapshot(self) -> Snapshot:
         self._loaded = loaded = self._vault.load()
@@ -125,14 +158,17 @@ class FileStore:
         rollback = self._vault.find_rollback(loaded)
         return Opening(
             key.slot,
-            key.passphrase,
+            key.secret,
             self._vault.is_proven(loaded),
             f"vault {loaded.document.vault_id}, {describe(loaded.document)}",
             () if rollback is None else (rollback.message,),
         )
 
-    def fits(self, slot: str, passphrase: Secret) -> bool:
-        return fits_slot(self._last_loaded().sealed, slot, passphrase)
+    def fits(self, slot: str, secret: Secret | bytes) -> bool:
+        return fits_slot(self._last_loaded().sealed, slot, secret)
+
+    def find_keyring_key(self, slot: str) -> bytes | None:
+        return self._items.find(self._last_loaded().document.vault_id, slot)
 
     def check_recovery(self, key: Secret) -> KeySlot:
         recovery = keys.parse_identity(key)
@@ -140,11 +176,14 @@ class FileStore:
         document = sealed.open_with_recovery(recovery)
         slot_id, _ = find_recovery_slot(recovery, document)
         unlisted = KeySlot(slot_id, SlotKind.RECOVERY, "not listed", document.written_at)
-        slots = list_slots(sealed, document)
-        return next((slot for slot in slots if slot.id == slot_id), unlisted)
+        found = list_slots(sealed, document)
+        return next((slot for slot in found if slot.id == slot_id), unlisted)
 
     def change_slots(self, change: SlotChange, *, expected_revision: str) -> Committed:
         self._last_loaded()
+        wants_keyring = any(isinstance(new, WantedKeyring) for new in change.add)
+        if wants_keyring:
+            self.find_keyring_key("0")  # a locked keyring asks here, where nobody waits for us
         with self._vault.locked():
             loaded = self._load_expected(expected_revision)
             is_proven = self._vault.is_proven(loaded)
@@ -153,18 +192,45 @@ class FileStore:
                 raise rollback
             # Whoever forged a vault may have listed a key of his own in it.
             owner = None if is_proven else self._vault.require_key().recipient
-            keyed = change_slots(
-                loaded.sealed, loaded.document, change, now=_now(), sole_recipient=owner
-            )
-            document = succeed(keyed.document, (loaded,), loaded.seen)
-            has_new_key = document.identity != loaded.document.identity
-            self._loaded, committed = self._vault.write(
-                replace(keyed, document=document),
-                keep=self._vault.backup,
-                replaces_backup=has_new_key,
-            )
+            # Under the lock: two of them at once would put their keys into one item.
+            number = loaded.document.next_slot
+            vault_id = loaded.document.vault_id
+            made = self._items.make(vault_id, number) if wants_keyring else None
+            try:
+                added = tuple(
+                    made if isinstance(new, WantedKeyring) and made is not None else new
+                    for new in change.add
+                )
+                keyed = change_slots(
+                    loaded.sealed,
+                    loaded.document,
+                    replace(change, add=added),
+                    now=_now(),
+                    sole_recipient=owner,
+                )
+                document = succeed(keyed.document, (loaded,), loaded.seen)
+                has_new_key = document.identity != loaded.document.identity
+                self._loaded, committed = self._vault.write(
+                    replace(keyed, document=document),
+                    keep=self._vault.backup,
+                    replaces_backup=has_new_key,
+                )
+            except BaseException:
+                if made is not None and not self._has_slot(number):
+                    self._items.remove(vault_id, [str(number)])
+                raise
             self._vault.key = Key(document.identity, "", None)
-            return committed
+        former = list_slots(loaded.sealed, loaded.document)
+        gone = [s.id for s in former if s.kind is SlotKind.KEYRING and s.id in change.remove]
+        told = self._items.remove(vault_id, gone)
+        return replace(committed, warnings=(*committed.warnings, *told))
+
+    def _has_slot(self, number: int) -> bool:
+        # A signal may arrive after the vault was put in place: then its key has to stay.
+        try:
+            return any(slot.number == number for slot in self._vault.read(self.path).slots)
+        except CredmanError:
+            return True
 
     def current(self) -> Copy:
         return self._copies.current()

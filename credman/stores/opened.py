@@ -19,13 +19,13 @@ class Key:
 
     Args:
         slot: the id of the slot that did it.
-        passphrase: what was typed, if a passphrase it was.
+        secret: the passphrase that was typed, or the key that lay in the keyring.
         recipient: the public key of the recovery key, if one it was.
     """
 
     identity: bytes = field(repr=False)
     slot: str
-    passphrase: Secret | None = None
+    secret: Secret | bytes | None = field(default=None, repr=False)
     recipient: str | None = None
 
 

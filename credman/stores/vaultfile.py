@@ -27,8 +27,10 @@ from credman.core.errors import (
     VaultMissing,
     WrongPassphrase,
 )
+from credman.oskeyring.client import KeyringUnavailable
 from credman.stores import disk, looking
 from credman.stores.base import Committed, Surroundings
+from credman.stores.keyringslots import has_keyring_slot, open_with_keyring
 from credman.stores.lineage import describe_rollback
 from credman.stores.location import lock_of, resolve
 from credman.stores.opened import Key, Loaded, find_key
@@ -232,20 +234,52 @@ class VaultFile:
     def _unlock(self, sealed: SealedVault) -> None:
         if not sealed.slots:
             raise NotAVault("this is an age file, but not a credman vault: no passphrase opens it")
-        for passphrase in self._unlocker.passphrases():
-            found = find_key(sealed, passphrase)
-            if found is None:
-                continue
-            try:
-                sealed.open(found.identity)
-            except NoMatch:  # the slot is whole, so it is the rest that was changed
-                raise HeaderDamaged(
-                    "the vault is damaged: its own identity does not open it"
-                ) from None
-            finally:
-                self.key = found
+        problem = self._unlock_with_keyring(sealed)
+        if self.key is not None:
             return
+        try:
+            for passphrase in self._unlocker.passphrases():
+                found = find_key(sealed, passphrase)
+                if found is not None:
+                    self._take_key(sealed, found)
+                    return
+        except Locked:
+            if problem is not None:  # with nobody to ask, that is what should be looked at
+                raise problem from None
+            raise
         raise WrongPassphrase("wrong passphrase")
+
+    def _unlock_with_keyring(self, sealed: SealedVault) -> CredmanError | None:
+        """Returns: why the keyring did not open the vault, if it should have."""
+        if not has_keyring_slot(sealed):
+            return None
+        try:
+            ring = self._unlocker.keyring(opening=True)
+            if ring is None:
+                return None
+            with ring:
+                found = open_with_keyring(ring, sealed)
+        except KeyringUnavailable as error:
+            self._unlocker.tell(error.message)
+            return error
+        if found is None:
+            problem = Locked(
+                "the keyring holds no key of this vault",
+                hint="the recovery key opens it, and credman slot add keyring makes another key",
+            )
+            self._unlocker.tell(problem.message)
+            return problem
+        slot, identity, secret = found
+        self._take_key(sealed, Key(identity, str(slot.number), secret))
+        return None
+
+    def _take_key(self, sealed: SealedVault, found: Key) -> None:
+        try:
+            sealed.open(found.identity)
+        except NoMatch:  # the slot is whole, so it is the rest that was changed
+            raise HeaderDamaged("the vault is damaged: its own identity does not open it") from None
+        finally:
+            self.key = found
 
     def _earlier_copy(self) -> str:
         if os.path.lexists(self.backup):

@@ -9,11 +9,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from credman.core.errors import NotFound, Refused, WrongPassphrase
-from credman.core.keyslots import KeySlot, NewPassphrase, NewRecovery, SlotChange, SlotKind
+from credman.core.keyslots import (
+    KeySlot,
+    NewKeyring,
+    NewPassphrase,
+    NewRecovery,
+    NewSlot,
+    SlotChange,
+    SlotKind,
+    WantedKeyring,
+)
 from credman.core.model import Contents
 from credman.core.secret import Secret
 from credman.vault import age, keys, slots
@@ -28,27 +37,24 @@ _SHORT_KEY = 12
 class Keyed:
     """A document and the slot stanzas that open it, ready to be sealed.
 
-    Args: wrapped: the passphrases of the slots that were written anew, by number.
+    Args: wrapped: what opens the slots that were written anew, by number.
     """
 
     document: Document
     stanzas: tuple[age.Stanza, ...]
-    wrapped: tuple[tuple[int, Secret], ...] = ()
+    wrapped: tuple[tuple[int, Secret | bytes], ...] = field(default=(), repr=False)
 
     def opens(self, sealed: SealedVault) -> bool:
-        """Whether each passphrase that was wrapped opens what was written."""
+        """Whether each secret that was wrapped opens what was written."""
         written = {slot.number: slot for slot in sealed.slots}
         identity = self.document.identity
-        return all(
-            slots.unwrap_passphrase(written[number], passphrase) == identity
-            for number, passphrase in self.wrapped
-        )
+        return all(_unwrap(written[number], secret) == identity for number, secret in self.wrapped)
 
 
-def make_document(passphrase: Secret, recovery: bytes | None, *, now: datetime) -> Keyed:
+def make_document(opened_by: Sequence[NewSlot], *, vault_id: str, now: datetime) -> Keyed:
     """Args:
-        passphrase: opens the new vault.
-        recovery: an age secret key, 32 bytes, that opens it as well; None for no such key.
+        opened_by: what opens the new vault: slots 0, 1, … and recovery keys.
+        vault_id: 32 characters 0-9a-f, chosen at random.
         now: UTC, whole seconds.
 
     Returns:
@@ -56,14 +62,13 @@ def make_document(passphrase: Secret, recovery: bytes | None, *, now: datetime) 
     """
     document = Document(
         identity=os.urandom(age.KEY_BYTES),
-        vault_id=os.urandom(slots.VAULT_ID_BYTES).hex(),
+        vault_id=vault_id,
         generation=1,
         written_at=now,
         contents=Contents(),
         next_slot=0,
     )
-    new = (NewPassphrase(passphrase), *(() if recovery is None else (NewRecovery(recovery),)))
-    return _add(Keyed(document, ()), new, now=now)
+    return _add(Keyed(document, ()), opened_by, now=now)
 
 
 def list_slots(sealed: SealedVault, document: Document) -> tuple[KeySlot, ...]:
@@ -86,10 +91,10 @@ def find_recovery_slot(recovery: bytes, document: Document) -> tuple[str, str]:
     return _recipient_id(found[0], document) if found else public[:_SHORT_KEY], public
 
 
-def fits_slot(sealed: SealedVault, slot_id: str, passphrase: Secret) -> bool:
-    """Whether the passphrase opens this very slot."""
+def fits_slot(sealed: SealedVault, slot_id: str, secret: Secret | bytes) -> bool:
+    """Whether the passphrase, or the key in the keyring, opens this very slot."""
     found = [slot for slot in sealed.slots if str(slot.number) == slot_id]
-    return any(slots.unwrap_passphrase(slot, passphrase) is not None for slot in found)
+    return any(_unwrap(slot, secret) is not None for slot in found)
 
 
 def change_slots(
@@ -128,8 +133,8 @@ def change_slots(
     keyed = _add(kept, change.add, now=now)
     if not keyed.stanzas:
         raise Refused(
-            "that is the last passphrase of the vault",
-            hint="credman passwd changes it; credman slot add passphrase adds another one first",
+            "without that only a recovery key would open the vault",
+            hint="credman passwd changes a passphrase; credman slot add adds another way first",
         )
     return keyed
 
@@ -160,16 +165,14 @@ def _rewrap(sealed: SealedVault, kept: Keyed, change: SlotChange) -> Keyed:
                 f"slot {label.number} ({label.label}) would not open the vault any more",
                 hint="it needs its own passphrase again, or has to go",
             )
-        if slots.unwrap_passphrase(slot, secret) != former.identity:
-            raise WrongPassphrase(f"that is not the passphrase of slot {label.number}")
-        stanzas.append(
-            slots.wrap_passphrase(identity, secret, vault_id=former.vault_id, number=label.number)
-        )
+        if _unwrap(slot, secret) != former.identity:
+            raise WrongPassphrase(f"that does not open slot {label.number}")
+        stanzas.append(_wrap(identity, secret, vault_id=former.vault_id, number=label.number))
         wrapped.append((label.number, secret))
     return Keyed(replace(former, identity=identity), tuple(stanzas), tuple(wrapped))
 
 
-def _add(keyed: Keyed, new: Sequence[NewPassphrase | NewRecovery], *, now: datetime) -> Keyed:
+def _add(keyed: Keyed, new: Sequence[NewSlot | WantedKeyring], *, now: datetime) -> Keyed:
     document, stanzas, wrapped = keyed.document, list(keyed.stanzas), list(keyed.wrapped)
     for item in new:
         if isinstance(item, NewRecovery):
@@ -177,12 +180,15 @@ def _add(keyed: Keyed, new: Sequence[NewPassphrase | NewRecovery], *, now: datet
             recipient = Recipient(public, RECOVERY_LABEL, now)
             document = replace(document, recipients=(*document.recipients, recipient))
             continue
+        if isinstance(item, WantedKeyring):
+            raise Refused("only a store can put a key into the keyring")
         number = document.next_slot
-        stanza = slots.wrap_passphrase(
-            document.identity, item.passphrase, vault_id=document.vault_id, number=number
-        )
-        stanzas.append(stanza)
-        wrapped.append((number, item.passphrase))
+        if isinstance(item, NewKeyring) and item.number != number:
+            raise Refused("another process changed what opens the vault", hint="try again")
+        secret = item.passphrase if isinstance(item, NewPassphrase) else item.key
+        vault_id = document.vault_id
+        stanzas.append(_wrap(document.identity, secret, vault_id=vault_id, number=number))
+        wrapped.append((number, secret))
         document = replace(
             document,
             slots=(*document.slots, SlotLabel(number, item.label, now)),
@@ -191,8 +197,21 @@ def _add(keyed: Keyed, new: Sequence[NewPassphrase | NewRecovery], *, now: datet
     return Keyed(document, tuple(stanzas), tuple(wrapped))
 
 
+def _wrap(identity: bytes, secret: Secret | bytes, *, vault_id: str, number: int) -> age.Stanza:
+    if isinstance(secret, bytes):
+        return slots.wrap_key(identity, secret, vault_id=vault_id, number=number)
+    return slots.wrap_passphrase(identity, secret, vault_id=vault_id, number=number)
+
+
+def _unwrap(slot: slots.Slot, secret: Secret | bytes) -> bytes | None:
+    if isinstance(secret, bytes):
+        return slots.unwrap_key(slot, secret)
+    return slots.unwrap_passphrase(slot, secret)
+
+
 def _kind(slot: slots.Slot) -> SlotKind:
-    return SlotKind.UNKNOWN if slot.parameters is None else SlotKind.PASSPHRASE
+    known = {slots.ARGON2ID: SlotKind.PASSPHRASE, slots.KEYRING: SlotKind.KEYRING}
+    return known.get(slot.stanza.type, SlotKind.UNKNOWN)
 
 
 def _recipient_id(recipient: Recipient, document: Document) -> str:

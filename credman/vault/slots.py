@@ -23,6 +23,7 @@ from credman.vault import age
 
 NAMESPACE = "credman.dev/"
 ARGON2ID = f"{NAMESPACE}argon2id/v1"
+KEYRING = f"{NAMESPACE}keyring/v1"
 MAX_SLOTS = 16
 VAULT_ID_BYTES = 16
 SALT_BYTES = 16
@@ -110,7 +111,9 @@ def _parse_slot(stanza: age.Stanza) -> Slot:
     salt = age.decode_base64(salt_text)
     if len(salt) != SALT_BYTES:
         raise HeaderDamaged("a key slot has a salt of the wrong length")
-    if stanza.type != ARGON2ID:  # of a newer credman: kept as it is
+    if stanza.type == KEYRING and (more or len(stanza.body) != _SEALED_BYTES):
+        raise HeaderDamaged("a keyring slot has arguments or a body of another form")
+    if stanza.type != ARGON2ID:  # one of a newer credman is kept as it is
         return Slot(vault_id, int(number), stanza, salt)
     match = _PARAMETERS.fullmatch(more[0]) if len(more) == 1 else None
     if match is None:
@@ -171,6 +174,27 @@ def unwrap_passphrase(slot: Slot, passphrase: Secret) -> bytes | None:
     return identity
 
 
+def wrap_key(identity: bytes, key: bytes, *, vault_id: str, number: int) -> age.Stanza:
+    """Args: key: 32 random bytes that lie in the operating system's keyring.
+
+    Returns:
+        A slot that the key opens, with a fresh salt.
+    """
+    salt = os.urandom(SALT_BYTES)
+    args = (vault_id, str(number), age.encode_base64(salt))
+    sealed = age.seal(_expand_key(key, salt), identity, data=_associated_data(KEYRING, args))
+    return age.Stanza(KEYRING, args, sealed)
+
+
+def unwrap_key(slot: Slot, key: bytes) -> bytes | None:
+    """Returns: the vault identity, or None if the key is another or the slot was changed: that
+    cannot be told apart. A key that was chosen at random needs no commitment."""
+    if slot.stanza.type != KEYRING:
+        return None
+    data = _associated_data(slot.stanza.type, slot.stanza.args)
+    return age.open_sealed(_expand_key(key, slot.salt), slot.stanza.body, data=data)
+
+
 def normalize_passphrase(passphrase: Secret) -> bytes:
     """Returns: the bytes that are derived from: NFC, so that ``é`` typed on two systems is one.
 
@@ -186,6 +210,10 @@ def normalize_passphrase(passphrase: Secret) -> bytes:
 
 def _associated_data(type_: str, args: tuple[str, ...]) -> bytes:
     return " ".join((type_, *args)).encode("ascii")
+
+
+def _expand_key(key: bytes, salt: bytes) -> bytes:
+    return age.derive_key(key, salt=salt, info=KEYRING.encode("ascii"))
 
 
 def _derive(passphrase: Secret, salt: bytes, parameters: Argon2Parameters) -> tuple[bytes, bytes]:

@@ -65,7 +65,10 @@ def test_the_former_one_opens_nothing_that_is_saved_afterwards() -> None:
         "passphrase of slot 1 (laptop) (Enter: none): ",
     ]
     key = shown_key(outcome)
-    assert outcome.stderr == f"{OLDER_COPIES}the former recovery key\n"
+    assert outcome.stderr.splitlines() == [
+        "the recovery key above opens the vault from now on",
+        f"{OLDER_COPIES}the former recovery key",
+    ]
     for path in (vault(), backup()):
         assert find_openers(path, PASSPHRASE, LAPTOP, former, key) == {PASSPHRASE, LAPTOP, key}
 

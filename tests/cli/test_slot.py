@@ -22,9 +22,9 @@ from tests.cli.keyed import (
 
 ALL = (PASSPHRASE, LAPTOP, NEW)
 LAST = (
-    "credman: error: that is the last passphrase of the vault\n"
-    "credman: hint: credman passwd changes it; "
-    "credman slot add passphrase adds another one first\n"
+    "credman: error: without that only a recovery key would open the vault\n"
+    "credman: hint: credman passwd changes a passphrase; "
+    "credman slot add adds another way first\n"
 )
 
 
@@ -94,7 +94,8 @@ def test_adding_in_a_script() -> None:
     ("options", "code", "words"),
     [
         (("add", "recovery"), 2, "hint: credman recovery new"),
-        (("add", "keyring"), 2, "hint: kinds: passphrase"),
+        (("add", "keyring"), 6, "there is no keyring here"),
+        (("add", "card"), 2, "hint: kinds: passphrase, keyring"),
         (("add",), 2, "KIND is missing"),
         (("add", "passphrase", "--label", "a b"), 2, "label"),
         (("add", "passphrase", "--label", ""), 2, "label"),

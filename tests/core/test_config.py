@@ -24,6 +24,7 @@ def test_everything_that_is_known() -> None:
         environment = "dev"
         profile = "work"
         store = "file:~/team.age"
+        keyring = "off"
         [environments.prod]
         isolated = true
         [environments.edge]
@@ -34,6 +35,7 @@ def test_everything_that_is_known() -> None:
         "dev",
         "work",
         "file:~/team.age",
+        "off",
         {"prod": Environment("prod", True), "edge": Environment("edge", False)},
     )
 
@@ -55,6 +57,7 @@ def test_an_empty_file_is_a_configuration() -> None:
         ("profile = {}", "profile"),
         ('profile = "a b"', "profile"),
         ("store = 1", "store"),
+        ("keyring = false", "keyring"),
         ("environments = 1", "environments"),
         ("environments = []", "environments"),
         ('[environments."a b"]', "environment"),

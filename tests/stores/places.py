@@ -12,6 +12,7 @@ from credman.core.model import Field
 from credman.core.paths import find_paths
 from credman.core.scope import Selection
 from credman.core.secret import Secret
+from credman.oskeyring.client import OsKeyring
 from credman.session import Session
 from credman.stores.additions import NewToken
 from credman.stores.base import Creation, Surroundings, open_store
@@ -32,6 +33,12 @@ class Answers:
         for answer in self.answers:
             self.asked += 1
             yield answer
+
+    def keyring(self, *, opening: bool = False) -> OsKeyring | None:
+        return None
+
+    def tell(self, text: str) -> None:
+        pass
 
 
 def make_surroundings(

@@ -90,8 +90,8 @@ def test_full_document_survives_a_rewrite() -> None:
 
 def test_slot_of_a_newer_kind_survives_a_rewrite() -> None:
     salt = age.encode_base64(bytes(16))
-    newer = age.Stanza("credman.dev/keyring/v1", (VAULT_ID, "0", salt), bytes(48))
-    document = make_document(slots=(SlotLabel(0, "keyring", MOMENT),), next_slot=1)
+    newer = age.Stanza("credman.dev/future/v1", (VAULT_ID, "0", salt), bytes(48))
+    document = make_document(slots=(SlotLabel(0, "future", MOMENT),), next_slot=1)
     sealed = parse_vault(seal_vault(document, [newer]))
     assert [slot.stanza for slot in sealed.slots] == [newer]
     assert sealed.open(document.identity) == document

@@ -1,0 +1,215 @@
+"""The operating system's keyring, with a deadline on every call.
+
+Some services ask a person, and wait for ever; some accept a call and never answer. So the calls are
+made by a process of its own (``worker``), which is killed when its time is over: its connection
+goes with it, and with that the prompt.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from enum import Enum
+from types import TracebackType
+
+from credman.core.errors import Unavailable
+from credman.core.secret import Secret
+from credman.oskeyring.backends import ALLOWED, check_backend
+
+INTERACTIVE_SECONDS = 60.0
+UNATTENDED_SECONDS = 5.0
+_PASSED_ON = (
+    "DBUS_SESSION_BUS_ADDRESS",
+    "DISPLAY",
+    "HOME",
+    "LANG",
+    "LOGNAME",
+    "PATH",
+    "SYSTEMROOT",
+    "USER",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "XDG_CURRENT_DESKTOP",
+    "XDG_RUNTIME_DIR",
+)
+"""Nothing else reaches the backend: KEYRING_PROPERTY_… could send it elsewhere."""
+
+
+class Situation(Enum):
+    """What is wrong with a keyring, and what to do about it."""
+
+    ABSENT = "there is no keyring here"
+    LOCKED = "the keyring is locked, and nothing here can ask for its password"
+    DISMISSED = "the keyring stayed locked: its prompt was dismissed"
+    SILENT = "the keyring did not answer"
+    FAILED = "the keyring failed"
+
+    @property
+    def is_there(self) -> bool:
+        """Whether a keyring is known to be there, though it gives nothing."""
+        return self in (Situation.LOCKED, Situation.DISMISSED, Situation.SILENT)
+
+
+_HINTS = {
+    Situation.ABSENT: "a passphrase opens the vault as well: credman slot list",
+    Situation.LOCKED: "unlock it in the desktop session, or use a passphrase",
+    Situation.DISMISSED: "run the command again and answer it, or use a passphrase",
+    Situation.SILENT: "a window may be waiting for an answer; a passphrase works meanwhile",
+    Situation.FAILED: "credman doctor looks at it",
+}
+
+
+class KeyringUnavailable(Unavailable):
+    """Args: situation: which of the ways to fail it is; detail: more words for the message."""
+
+    kind = "keyring_unavailable"
+
+    def __init__(self, situation: Situation, detail: str = "") -> None:
+        message = f"{situation.value}{f' {detail}' if detail else ''}"
+        super().__init__(message, hint=_HINTS[situation])
+        self.situation = situation
+
+
+class OsKeyring:
+    """One backend, opened at the first call. Use it in a ``with`` block, or ``close`` it.
+
+    Args:
+        backend: its class with its module, one of ``ALLOWED``.
+        environ: the caller's environment.
+        is_attended: somebody could answer a prompt of the keyring's, so there is more time.
+
+    Raises:
+        Refused: the backend is not one that is used.
+    """
+
+    def __init__(
+        self, backend: str, environ: Mapping[str, str], *, is_attended: bool = False
+    ) -> None:
+        self.backend = check_backend(backend)
+        self._environ = {k: environ[k] for k in _PASSED_ON if k in environ}
+        self._has_display = bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
+        self._seconds = INTERACTIVE_SECONDS if is_attended else UNATTENDED_SECONDS
+        self._process: subprocess.Popen[bytes] | None = None
+        self._rest = b""
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return ALLOWED[self.backend]
+
+    def get(self, service: str, user: str) -> Secret | None:
+        """Returns: the value, or None if there is no such item.
+
+        Raises:
+            KeyringUnavailable
+        """
+        value = self._ask({"action": "get", "service": service, "user": user})
+        return Secret(value) if isinstance(value, str) else None
+
+    def set(self, service: str, user: str, value: Secret) -> None:
+        """Stores a value and reads it back: some keyrings cut long ones off, some keep nothing.
+
+        Raises:
+            KeyringUnavailable
+        """
+        self._ask({"action": "set", "service": service, "user": user, "value": str(value)})
+        if self.get(service, user) != value:
+            raise KeyringUnavailable(Situation.FAILED, "to keep what it was given")
+
+    def delete(self, service: str, user: str) -> bool:
+        """Returns: whether there was such an item. Raises: KeyringUnavailable"""
+        return bool(self._ask({"action": "delete", "service": service, "user": user}))
+
+    def close(self) -> None:
+        """Ends the process that talks to the keyring. Twice does no harm."""
+        process, self._process, self._rest = self._process, None, b""
+        if process is None:
+            return
+        process.kill()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+        process.wait()
+
+    def __enter__(self) -> OsKeyring:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _ask(self, request: Mapping[str, object]) -> object:
+        deadline = time.monotonic() + self._seconds
+        try:
+            if self._process is None:
+                self._process = self._start()
+                paths = [os.path.abspath(p) for p in sys.path if p]
+                self._exchange({"path": paths, "backend": self.backend}, deadline)
+            return self._exchange(request, deadline)
+        except BaseException:
+            self.close()
+            raise
+
+    def _exchange(self, request: Mapping[str, object], deadline: float) -> object:
+        process = self._process
+        if process is None or process.stdin is None:
+            raise KeyringUnavailable(Situation.FAILED)
+        try:
+            rest = memoryview(f"{json.dumps(request)}\n".encode("ascii"))
+            while rest:
+                rest = rest[os.write(process.stdin.fileno(), rest) :]
+        except OSError:
+            raise KeyringUnavailable(Situation.FAILED) from None
+        answer = json.loads(self._read_line(process, deadline))
+        problem = answer.get("problem")
+        if problem is None:
+            return answer.get("value")
+        if problem in ("locked", "dismissed"):
+            # With somewhere to ask, somebody said no; without, nobody was asked.
+            problem = "dismissed" if self._has_display else "locked"
+        raise KeyringUnavailable(Situation[problem.upper()])
+
+    def _read_line(self, process: subprocess.Popen[bytes], deadline: float) -> bytes:
+        stream = process.stdout
+        if stream is None:
+            raise KeyringUnavailable(Situation.FAILED)
+        while b"\n" not in self._rest:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([stream], [], [], left)[0]:
+                raise KeyringUnavailable(Situation.SILENT, f"within {self._seconds:g} s")
+            data = os.read(stream.fileno(), 65536)
+            if not data:
+                raise KeyringUnavailable(Situation.FAILED)
+            self._rest += data
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        from credman.oskeyring import worker
+
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-I", worker.__file__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                env=self._environ,
+                start_new_session=True,  # Ctrl-C is ours to handle, and it has no terminal
+            )
+        except OSError:
+            raise KeyringUnavailable(Situation.FAILED, "to start") from None
