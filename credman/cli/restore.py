@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable
 from typing import Annotated
 
@@ -60,7 +61,7 @@ def restore(
     if not copy.is_whole:
         raise Refused(
             "that is another vault, and does not replace this one",
-            hint=f"--store file:{path} opens it where it lies",
+            hint=f"--store {shlex.quote(f'file:{path}')} opens it where it lies",
         )
     difference = store.compare(copy)
     show_difference(context, difference)

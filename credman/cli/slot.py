@@ -68,8 +68,8 @@ def slot_add(
     invocation: Invocation,
     kind: Annotated[str, typer.Argument(metavar="KIND", help="passphrase or keyring")],
     label: Annotated[
-        str, typer.Option("--label", metavar="LABEL", help="What people call it")
-    ] = "passphrase",
+        str | None, typer.Option("--label", metavar="LABEL", help="What people call it")
+    ] = None,
     new_passphrase_fd: NewPassphraseOption = None,
     yes: YesOption = False,
 ) -> None:
@@ -80,7 +80,9 @@ def slot_add(
     if kind not in _KINDS:
         hint = "credman recovery new" if kind == "recovery" else f"kinds: {', '.join(_KINDS)}"
         raise UsageError("there is no slot of that kind", hint=hint)
-    check_name("label", label)
+    label = kind if label is None else check_name("label", label)
+    if kind == "keyring" and new_passphrase_fd is not None:
+        raise UsageError("a keyring slot has no passphrase")
     if label.isdigit() or label == "recovery":
         raise UsageError("a label is no number, and not recovery: those name slots already")
     descriptor = parse_descriptor("--new-passphrase-fd", new_passphrase_fd)
@@ -91,7 +93,7 @@ def slot_add(
     if sum(s.kind is not SlotKind.RECOVERY for s in store.slots()) >= MAX_SLOTS:
         raise Refused(f"a vault has at most {MAX_SLOTS} key slots", hint="credman slot remove")
     if kind == "keyring":
-        _add_keyring(invocation, session, yes=yes)
+        _add_keyring(invocation, session, label, yes=yes)
         invocation.report(session)
         invocation.context.note("the login keyring opens the vault as well: credman slot list")
         return
@@ -103,8 +105,8 @@ def slot_add(
         tell_of_copies(invocation, "what opened it before")
 
 
-def _add_keyring(invocation: Invocation, session: Session, *, yes: bool) -> None:
-    store, wanted = session.slot_store(), WantedKeyring()
+def _add_keyring(invocation: Invocation, session: Session, label: str, *, yes: bool) -> None:
+    store, wanted = session.slot_store(), WantedKeyring(label)
     former = [slot.id for slot in store.slots() if slot.kind is SlotKind.KEYRING]
     for slot_id in former:
         key = store.find_keyring_key(slot_id)

@@ -11,13 +11,23 @@ from collections.abc import Mapping
 from credman.core.errors import Refused
 
 SECRET_SERVICE = "keyring.backends.SecretService.Keyring"
+KWALLET = "keyring.backends.kwallet.DBusKeyring"
+MACOS = "keyring.backends.macOS.Keyring"
+WINDOWS = "keyring.backends.Windows.WinVaultKeyring"
 ALLOWED: Mapping[str, str] = {
     SECRET_SERVICE: "the login keyring (Secret Service)",
-    "keyring.backends.kwallet.DBusKeyring": "KWallet",
-    "keyring.backends.macOS.Keyring": "the macOS keychain",
-    "keyring.backends.Windows.WinVaultKeyring": "the Windows credential manager",
+    KWALLET: "KWallet",
+    MACOS: "the macOS keychain",
+    WINDOWS: "the Windows credential manager",
 }
 """By class: what people call it."""
+
+_MAX_CHARACTERS = {WINDOWS: 1280}
+"""Of those with a limit of their own: CRED_MAX_CREDENTIAL_BLOB_SIZE is 2560 bytes, in UTF-16."""
+
+_MAX_CHARACTERS_OTHERWISE = 1 << 18
+"""Nothing smaller is documented; a value of 1 MiB in UTF-8 comes back from gnome-keyring, and this
+many are less than that in whatever script."""
 
 _REFUSED: tuple[tuple[str, str], ...] = (
     ("keyring.backends.null.", "it discards silently what it is given"),
@@ -32,10 +42,28 @@ _REFUSED: tuple[tuple[str, str], ...] = (
 def candidates(platform: str) -> tuple[str, ...]:
     """Args: platform: as ``sys.platform``. Returns: the classes to try, the most likely first."""
     if platform == "darwin":
-        return ("keyring.backends.macOS.Keyring",)
+        return (MACOS,)
     if platform == "win32":
-        return ("keyring.backends.Windows.WinVaultKeyring",)
-    return (SECRET_SERVICE, "keyring.backends.kwallet.DBusKeyring")
+        return (WINDOWS,)
+    return (SECRET_SERVICE, KWALLET)
+
+
+def asks_on_a_display(backend: str) -> bool:
+    """Whether its prompt needs DISPLAY or WAYLAND_DISPLAY. macOS asks without, and Windows never
+    asks."""
+    return backend in (SECRET_SERVICE, KWALLET)
+
+
+def max_characters(backend: str) -> int:
+    """How much one item may hold, service and user not counted.
+
+    Args:
+        backend: one of ``ALLOWED``.
+
+    Returns:
+        UTF-16 code units: a character outside the basic plane counts as two.
+    """
+    return _MAX_CHARACTERS.get(backend, _MAX_CHARACTERS_OTHERWISE)
 
 
 def check_backend(name: str) -> str:

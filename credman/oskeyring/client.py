@@ -10,17 +10,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from enum import Enum
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from credman.core.errors import Unavailable
 from credman.core.secret import Secret
-from credman.oskeyring.backends import ALLOWED, check_backend
+from credman.oskeyring.backends import ALLOWED, asks_on_a_display, check_backend, max_characters
+
+if TYPE_CHECKING:
+    import subprocess
 
 INTERACTIVE_SECONDS = 60.0
 UNATTENDED_SECONDS = 5.0
@@ -59,12 +61,13 @@ class Situation(Enum):
         return self in (Situation.LOCKED, Situation.DISMISSED, Situation.SILENT)
 
 
+_OTHERWISE = "a passphrase of the vault, or its recovery key, opens it as well"
 _HINTS = {
-    Situation.ABSENT: "a passphrase opens the vault as well: credman slot list",
-    Situation.LOCKED: "unlock it in the desktop session, or use a passphrase",
-    Situation.DISMISSED: "run the command again and answer it, or use a passphrase",
-    Situation.SILENT: "a window may be waiting for an answer; a passphrase works meanwhile",
-    Situation.FAILED: "credman doctor looks at it",
+    Situation.ABSENT: f"on a terminal {_OTHERWISE}",
+    Situation.LOCKED: f"unlock it in the desktop session; or on a terminal {_OTHERWISE}",
+    Situation.DISMISSED: f"run the command again and answer it; or on a terminal {_OTHERWISE}",
+    Situation.SILENT: f"a window may be waiting for an answer; on a terminal {_OTHERWISE}",
+    Situation.FAILED: f"credman doctor probes it; on a terminal {_OTHERWISE}",
 }
 
 
@@ -105,6 +108,11 @@ class OsKeyring:
     def title(self) -> str:
         """What people call it."""
         return ALLOWED[self.backend]
+
+    @property
+    def max_characters(self) -> int:
+        """How much one item may hold: UTF-16 code units; outside the basic plane it is two each."""
+        return max_characters(self.backend)
 
     def get(self, service: str, user: str) -> Secret | None:
         """Returns: the value, or None if there is no such item.
@@ -178,12 +186,16 @@ class OsKeyring:
         problem = answer.get("problem")
         if problem is None:
             return answer.get("value")
-        if problem in ("locked", "dismissed"):
+        if problem in ("locked", "dismissed") and asks_on_a_display(self.backend):
             # With somewhere to ask, somebody said no; without, nobody was asked.
             problem = "dismissed" if self._has_display else "locked"
-        raise KeyringUnavailable(Situation[problem.upper()])
+        code = answer.get("code") if problem == "failed" else None
+        detail = f"with error {code}" if isinstance(code, int) else ""
+        raise KeyringUnavailable(Situation[problem.upper()], detail)
 
     def _read_line(self, process: subprocess.Popen[bytes], deadline: float) -> bytes:
+        import select
+
         stream = process.stdout
         if stream is None:
             raise KeyringUnavailable(Situation.FAILED)
@@ -199,6 +211,8 @@ class OsKeyring:
         return line
 
     def _start(self) -> subprocess.Popen[bytes]:
+        import subprocess
+
         from credman.oskeyring import worker
 
         try:

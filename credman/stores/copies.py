@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from credman.core.errors import (
     CredmanError,
+    Locked,
     NoMatch,
     NotFound,
     NoVault,
@@ -30,7 +31,7 @@ from credman.core.secret import Secret
 from credman.oskeyring.client import KeyringUnavailable
 from credman.stores import disk
 from credman.stores.base import Committed, Copy, Difference, Unlocker
-from credman.stores.keyringslots import has_keyring_slot, open_with_keyring
+from credman.stores.keyringslots import open_with_keyring
 from credman.stores.lineage import Relation, find_common_generation, relate
 from credman.stores.merging import (
     describe,
@@ -262,13 +263,10 @@ class Copies:
             found = find_key(sealed, key.secret) if isinstance(key.secret, Secret) else None
             if found is not None:
                 return found
-        if has_keyring_slot(sealed):
-            with contextlib.suppress(KeyringUnavailable):
-                ring = self._unlocker.keyring(opening=True)
-                with ring or contextlib.nullcontext():
-                    opened = None if ring is None else open_with_keyring(ring, sealed)
-                if opened is not None:
-                    return Key(opened[1], str(opened[0].number), opened[2])
+        with contextlib.suppress(KeyringUnavailable, Locked):
+            found = open_with_keyring(self._unlocker, sealed)
+            if found is not None:
+                return found
         for passphrase in self._unlocker.passphrases(of=os.path.basename(path)):
             found = find_key(sealed, passphrase)
             if found is not None:

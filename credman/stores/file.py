@@ -98,7 +98,7 @@ class FileStore:
     def _make_first(self, creation: Creation, vault_id: str) -> NewPassphrase | NewKeyring:
         if creation.passphrase is not None:
             return NewPassphrase(creation.passphrase)
-        return self._items.make(vault_id, 0)
+        return self._items.make(vault_id, 0, WantedKeyring().label)
 
     def snapshot(self) -> Snapshot:
         self._loaded = loaded = self._vault.load()
@@ -181,8 +181,8 @@ class FileStore:
 
     def change_slots(self, change: SlotChange, *, expected_revision: str) -> Committed:
         self._last_loaded()
-        wants_keyring = any(isinstance(new, WantedKeyring) for new in change.add)
-        if wants_keyring:
+        wanted = next((new for new in change.add if isinstance(new, WantedKeyring)), None)
+        if wanted is not None:
             self.find_keyring_key("0")  # a locked keyring asks here, where nobody waits for us
         with self._vault.locked():
             loaded = self._load_expected(expected_revision)
@@ -195,7 +195,7 @@ class FileStore:
             # Under the lock: two of them at once would put their keys into one item.
             number = loaded.document.next_slot
             vault_id = loaded.document.vault_id
-            made = self._items.make(vault_id, number) if wants_keyring else None
+            made = None if wanted is None else self._items.make(vault_id, number, wanted.label)
             try:
                 added = tuple(
                     made if isinstance(new, WantedKeyring) and made is not None else new

@@ -11,11 +11,12 @@ import binascii
 import os
 from collections.abc import Iterable
 
-from credman.core.errors import CredmanError
+from credman.core.errors import CredmanError, Locked
 from credman.core.keyslots import KEYRING_SERVICE, NewKeyring, keyring_user
 from credman.core.secret import Secret
 from credman.oskeyring.client import KeyringUnavailable, OsKeyring, Situation
 from credman.stores.base import Unlocker
+from credman.stores.opened import Key
 from credman.vault import slots
 from credman.vault.container import SealedVault
 
@@ -36,28 +37,27 @@ def find_key(ring: OsKeyring, vault_id: str, slot: str) -> bytes | None:
     return key if len(key) == KEY_BYTES else None
 
 
-def open_with_keyring(
-    ring: OsKeyring, sealed: SealedVault
-) -> tuple[slots.Slot, bytes, bytes] | None:
-    """Returns: the slot, the vault identity in it and the key that opened it; None if the keyring
-    holds no key that does.
+def open_with_keyring(unlocker: Unlocker, sealed: SealedVault) -> Key | None:
+    """Returns: what opens the vault; None if it has no keyring slot, or the keyring is not to be
+    used.
 
     Raises:
+        Locked: the keyring holds no key of this vault.
         KeyringUnavailable
     """
-    for slot in sealed.slots:
-        if slot.stanza.type != slots.KEYRING:
-            continue
-        key = find_key(ring, slot.vault_id, str(slot.number))
-        identity = None if key is None else slots.unwrap_key(slot, key)
-        if key is not None and identity is not None:
-            return slot, identity, key
-    return None
-
-
-def has_keyring_slot(sealed: SealedVault) -> bool:
-    """Whether a key in a keyring is one of the ways to open it."""
-    return any(slot.stanza.type == slots.KEYRING for slot in sealed.slots)
+    ring = unlocker.keyring(opening=True) if _has_keyring_slot(sealed) else None
+    if ring is None:
+        return None
+    with ring:
+        for slot in sealed.slots:
+            key = find_key(ring, slot.vault_id, str(slot.number)) if _is_keyring(slot) else None
+            identity = None if key is None else slots.unwrap_key(slot, key)
+            if key is not None and identity is not None:
+                return Key(identity, str(slot.number), key)
+    raise Locked(
+        "the keyring holds no key of this vault",
+        hint="the recovery key opens it, and credman slot add keyring makes another key",
+    )
 
 
 class KeyringItems:
@@ -71,13 +71,13 @@ class KeyringItems:
         with self._require_keyring() as ring:
             return find_key(ring, vault_id, slot)
 
-    def make(self, vault_id: str, number: int) -> NewKeyring:
+    def make(self, vault_id: str, number: int, label: str) -> NewKeyring:
         """Stores a new key and reads it back. Raises: Unavailable"""
         key = os.urandom(KEY_BYTES)
         value = Secret(base64.b64encode(key).decode("ascii"))
         with self._require_keyring() as ring:
             ring.set(KEYRING_SERVICE, keyring_user(vault_id, str(number)), value)
-        return NewKeyring(key, number)
+        return NewKeyring(key, number, label)
 
     def remove(self, vault_id: str, slots: Iterable[str]) -> list[str]:
         """Returns: warnings of the items that stay; they open older copies only."""
@@ -98,3 +98,11 @@ class KeyringItems:
         if ring is None:
             raise KeyringUnavailable(Situation.ABSENT)
         return ring
+
+
+def _has_keyring_slot(sealed: SealedVault) -> bool:
+    return any(_is_keyring(slot) for slot in sealed.slots)
+
+
+def _is_keyring(slot: slots.Slot) -> bool:
+    return slot.stanza.type == slots.KEYRING

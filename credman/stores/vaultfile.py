@@ -30,7 +30,7 @@ from credman.core.errors import (
 from credman.oskeyring.client import KeyringUnavailable
 from credman.stores import disk, looking
 from credman.stores.base import Committed, Surroundings
-from credman.stores.keyringslots import has_keyring_slot, open_with_keyring
+from credman.stores.keyringslots import open_with_keyring
 from credman.stores.lineage import describe_rollback
 from credman.stores.location import lock_of, resolve
 from credman.stores.opened import Key, Loaded, find_key
@@ -234,8 +234,14 @@ class VaultFile:
     def _unlock(self, sealed: SealedVault) -> None:
         if not sealed.slots:
             raise NotAVault("this is an age file, but not a credman vault: no passphrase opens it")
-        problem = self._unlock_with_keyring(sealed)
-        if self.key is not None:
+        problem: CredmanError | None = None
+        try:
+            found = open_with_keyring(self._unlocker, sealed)
+        except (KeyringUnavailable, Locked) as error:
+            self._unlocker.tell(error.message)
+            found, problem = None, error
+        if found is not None:
+            self._take_key(sealed, found)
             return
         try:
             for passphrase in self._unlocker.passphrases():
@@ -243,35 +249,13 @@ class VaultFile:
                 if found is not None:
                     self._take_key(sealed, found)
                     return
+        except WrongPassphrase:
+            raise
         except Locked:
             if problem is not None:  # with nobody to ask, that is what should be looked at
                 raise problem from None
             raise
         raise WrongPassphrase("wrong passphrase")
-
-    def _unlock_with_keyring(self, sealed: SealedVault) -> CredmanError | None:
-        """Returns: why the keyring did not open the vault, if it should have."""
-        if not has_keyring_slot(sealed):
-            return None
-        try:
-            ring = self._unlocker.keyring(opening=True)
-            if ring is None:
-                return None
-            with ring:
-                found = open_with_keyring(ring, sealed)
-        except KeyringUnavailable as error:
-            self._unlocker.tell(error.message)
-            return error
-        if found is None:
-            problem = Locked(
-                "the keyring holds no key of this vault",
-                hint="the recovery key opens it, and credman slot add keyring makes another key",
-            )
-            self._unlocker.tell(problem.message)
-            return problem
-        slot, identity, secret = found
-        self._take_key(sealed, Key(identity, str(slot.number), secret))
-        return None
 
     def _take_key(self, sealed: SealedVault, found: Key) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from credman.core.errors import NoMatch
 from credman.core.secret import Secret
@@ -60,9 +61,9 @@ def _make() -> tuple[bytes, str]:
     return vault().read_bytes(), recovery
 
 
-def run(*argv: str, **options: object) -> Outcome:
+def run(*argv: str, **options: Any) -> Outcome:
     """Runs a command that is to succeed."""
-    outcome = credman(*argv, **options)  # type: ignore[arg-type]
+    outcome = credman(*argv, **options)
     assert outcome.exit_code == 0, outcome.stderr
     return outcome
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.cli.harness import Outcome, credman, make_value, program
@@ -174,8 +176,8 @@ def test_a_value_too_long_for_the_environment_is_stored_with_a_warning() -> None
 
 
 @pytest.mark.parametrize("options", [{"stdin": b"not a key"}, {"answers": ["not a key"]}])
-def test_no_check_asks_and_warns_of_nothing(options: dict[str, object]) -> None:
+def test_no_check_asks_and_warns_of_nothing(options: dict[str, Any]) -> None:
     credman("init", answers=[])
-    outcome = credman("add", "openai", "--no-check", **options)  # type: ignore[arg-type]
+    outcome = credman("add", "openai", "--no-check", **options)
     assert outcome.exit_code == 0 and "look" not in outcome.stderr
     assert not [text for text in outcome.shown if "look" in text]

@@ -19,7 +19,7 @@ from tests.requirements import require_program
 KEY = re.compile(r"AGE-SECRET-KEY-1[A-Z0-9]{58}")
 TOO_SHORT = "a passphrase has at least 8 characters"
 NO_KEYRING = (
-    "no usable keyring (there is no keyring here)",
+    "no usable keyring here",
     "a passphrase will open the vault",
 )
 NOT_CHOSEN = "credman: error: no passphrase was chosen\ncredman: hint: nothing was changed\n"

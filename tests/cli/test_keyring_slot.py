@@ -159,7 +159,7 @@ def test_without_a_keyring_it_is_said_and_a_passphrase_is_asked_for(
         made = here.credman("init", answers=[PASSPHRASE, PASSPHRASE])
         assert made.exit_code == 0 and made.shown[:2] == ["new passphrase: ", "again: "]
         first, *rest = made.stderr.splitlines()
-        assert first.startswith("no usable keyring (") and KEYRING not in kinds()
+        assert first.startswith("no usable keyring here") and KEYRING not in kinds()
         assert rest[0] == "a passphrase will open the vault"
         os.unlink(vault())
         Path(os.environ["CREDMAN_HOME"], "state").rename(tmp_path / "aside")
@@ -173,7 +173,7 @@ def test_a_locked_keyring_is_named_as_that(tmp_path: Path) -> None:
         here.bus.lock()
         made = here.credman("init", answers=[PASSPHRASE, PASSPHRASE])
     assert made.exit_code == 0
-    assert made.stderr.splitlines()[0] == f"no usable keyring ({LOCKED})"
+    assert made.stderr.splitlines()[0] == f"no usable keyring here: {LOCKED}"
 
 
 def test_no_item_stays_where_no_vault_was_made(tmp_path: Path) -> None:

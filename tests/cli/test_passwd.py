@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.cli.harness import PASSPHRASE, Outcome, credman, make_vault, program
@@ -19,9 +21,9 @@ from tests.cli.keyed import (
 ALL = (PASSPHRASE, LAPTOP, NEW)
 
 
-def passwd(*argv: str, answers: list[str] | None = None, **options: object) -> Outcome:
-    given: dict[str, object] = {"passphrase": None, **options}
-    return credman("passwd", *argv, answers=answers, **given)  # type: ignore[arg-type]
+def passwd(*argv: str, answers: list[str] | None = None, **options: Any) -> Outcome:
+    given: dict[str, Any] = {"passphrase": None, **options}
+    return credman("passwd", *argv, answers=answers, **given)
 
 
 def give_new(*argv: str, new: str = NEW, passphrase: str = PASSPHRASE) -> Outcome:

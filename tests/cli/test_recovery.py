@@ -7,6 +7,7 @@ import os
 import re
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,9 +30,9 @@ from tests.requirements import require_program
 KEY = re.compile(r"AGE-SECRET-KEY-1[A-Z0-9]{58}")
 
 
-def recovery(*argv: str, answers: list[str] | None = None, **options: object) -> Outcome:
-    given: dict[str, object] = {"passphrase": PASSPHRASE if answers is None else None, **options}
-    return credman("recovery", *argv, answers=answers, **given)  # type: ignore[arg-type]
+def recovery(*argv: str, answers: list[str] | None = None, **options: Any) -> Outcome:
+    given: dict[str, Any] = {"passphrase": PASSPHRASE if answers is None else None, **options}
+    return credman("recovery", *argv, answers=answers, **given)
 
 
 def key_file() -> Path:
@@ -78,7 +79,7 @@ def test_the_key_is_shown_before_the_vault_has_it(monkeypatch: pytest.MonkeyPatc
     see()
     before = vault().read_bytes()
 
-    def fail(store: FileStore, *args: object, **options: object) -> None:
+    def fail(store: FileStore, *args: object, **options: Any) -> None:
         raise Unavailable("cannot write: no space left on device")
 
     monkeypatch.setattr(FileStore, "change_slots", fail)
@@ -97,8 +98,8 @@ def test_a_key_that_the_vault_has_stays_whatever_happens_then(
     make_vault()
     change_slots = FileStore.change_slots
 
-    def interrupt(store: FileStore, *args: object, **options: object) -> None:
-        change_slots(store, *args, **options)  # type: ignore[arg-type]
+    def interrupt(store: FileStore, *args: Any, **options: Any) -> None:
+        change_slots(store, *args, **options)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(FileStore, "change_slots", interrupt)

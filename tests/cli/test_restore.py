@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,8 +27,8 @@ UNSURE = "its tokens are unsure until they are checked: some may have been repla
 QUESTION = "make the copy the vault? [y/N] "
 
 
-def restore(*argv: str, answers: list[str] | None = None, **options: object) -> Outcome:
-    return credman("restore", *argv, answers=answers, **options)  # type: ignore[arg-type]
+def restore(*argv: str, answers: list[str] | None = None, **options: Any) -> Outcome:
+    return credman("restore", *argv, answers=answers, **options)
 
 
 def add(name: str, value: bytes = b"EXAMPLE", variable: str = "") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -28,9 +29,9 @@ LAST = (
 )
 
 
-def slot(*argv: str, answers: list[str] | None = None, **options: object) -> Outcome:
-    given: dict[str, object] = {"passphrase": PASSPHRASE if answers is None else None, **options}
-    return credman("slot", *argv, answers=answers, **given)  # type: ignore[arg-type]
+def slot(*argv: str, answers: list[str] | None = None, **options: Any) -> Outcome:
+    given: dict[str, Any] = {"passphrase": PASSPHRASE if answers is None else None, **options}
+    return credman("slot", *argv, answers=answers, **given)
 
 
 def add_new(*argv: str) -> Outcome:

@@ -7,6 +7,7 @@ import shutil
 import time
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,8 +23,8 @@ def _vault() -> None:
     make_vault()
 
 
-def get(**options: object) -> Outcome:
-    return credman("get", "hf", passphrase=None, **options)  # type: ignore[arg-type]
+def get(**options: Any) -> Outcome:
+    return credman("get", "hf", passphrase=None, **options)
 
 
 def is_open(outcome: Outcome) -> bool:

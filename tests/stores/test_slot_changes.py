@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,10 +121,10 @@ def test_a_copy_before_that_cannot_be_replaced_is_warned_of(
     make_keyed_vault(home, "one")
     replace_file = disk.replace_file
 
-    def fail_for_backup(path: str, data: bytes, **options: object) -> str | None:
+    def fail_for_backup(path: str, data: bytes, **options: Any) -> str | None:
         if path.endswith(".bak"):
             raise Unavailable(f"cannot write {path}: no space left on device")
-        return replace_file(path, data, **options)  # type: ignore[arg-type]
+        return replace_file(path, data, **options)
 
     monkeypatch.setattr(disk, "replace_file", fail_for_backup)
     (warning,) = change(open_vault(home), new_passphrase())
