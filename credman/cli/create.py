@@ -13,7 +13,7 @@ from credman.core.errors import (
     UsageError,
     VaultExists,
 )
-from credman.oskeyring.client import OsKeyring
+from credman.oskeyring.client import KeyringUnavailable, OsKeyring
 from credman.output.files import write_new_file
 from credman.stores.base import Creation, Store
 
@@ -103,6 +103,9 @@ def create_store(
         Refused, Locked, Unavailable
     """
     context, source = invocation.context, invocation.source
+    if store.describe().get("opened by") == "keyring":
+        _create_in_keyring(invocation, store, recovery_file=recovery_file, no_keyring=no_keyring)
+        return
     ring = None if no_keyring else source.find_keyring()
     if recovery_file is None and not source.is_attended():
         store.create(Creation(None if ring else source.new_passphrase()))
@@ -122,6 +125,23 @@ def create_store(
             raise
     _tell_made(invocation, store, ring)
     key.tell()
+
+
+def _create_in_keyring(
+    invocation: Invocation, store: Store, *, recovery_file: str | None, no_keyring: bool
+) -> None:
+    if no_keyring or recovery_file is not None:
+        raise UsageError(
+            "tokens kept in the keyring are opened by it alone, and have no recovery key",
+            hint="credman backup writes them to a file with a passphrase of its own",
+        )
+    try:
+        ring = invocation.source.require_keyring()
+    except KeyringUnavailable as error:
+        error.hint = "credman init --store file: keeps them in an encrypted file instead"
+        raise
+    store.create(Creation(None))
+    invocation.context.note(f"tokens rest in {ring.title}, each as an item of its own")
 
 
 def _tell_made(invocation: Invocation, store: Store, ring: OsKeyring | None) -> None:

@@ -137,6 +137,11 @@ class Invocation:
         )
         return Session(self.open_store(config), config, selection)
 
+    def close(self) -> None:
+        """Ends what was begun for it: what a command becomes has no children of ours."""
+        if self._source is not None:
+            self._source.close()
+
     def report(self, session: Session) -> None:
         """Says what the session has to warn of."""
         for warning in session.warnings:
@@ -159,7 +164,10 @@ def command(
             _refuse_values(given)
             for name in shared:
                 setattr(invocation, name, given.pop(name))
-            return function(invocation, **given)
+            try:
+                return function(invocation, **given)
+            finally:
+                invocation.close()
 
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
         defaults = {"no_input": False}

@@ -48,6 +48,7 @@ class PassphraseSource:
         self._descriptor = descriptor
         self._no_input = no_input or context.is_unattended
         self._given: tuple[str, Secret] | None = None
+        self._rings: list[OsKeyring] = []
 
     def passphrases(self, of: str = "") -> Iterator[Secret]:
         """What to try on an existing vault, or on another one named ``of``.
@@ -141,7 +142,7 @@ class PassphraseSource:
         backend = choose_backend(wanted, remembered)[0]
         if is_out_of_reach(environ):
             raise KeyringUnavailable(Situation.ABSENT)
-        return OsKeyring(backend, environ, is_attended=self.is_attended())
+        return self._open_ring(backend)
 
     def find_keyring(self) -> OsKeyring | None:
         """Probes which keyring works, for a new vault; says why if none does.
@@ -149,12 +150,25 @@ class PassphraseSource:
         Returns:
             None: a passphrase has to open it.
         """
-        environ, wanted = self._context.environ, self._keyring()
-        if wanted == OFF or self.is_given():
+        if self._keyring() == OFF or self.is_given():
             return None
+        try:
+            return self.require_keyring()
+        except KeyringUnavailable as error:
+            why = f": {error.message}" if error.situation.is_there else ""
+            self._context.note(f"no usable keyring here{why}")
+            return None
+
+    def require_keyring(self) -> OsKeyring:
+        """Probes which keyring works, and remembers it.
+
+        Raises:
+            KeyringUnavailable: none does; says why.
+        """
+        environ, wanted = self._context.environ, self._keyring()
         problem = KeyringUnavailable(Situation.ABSENT)
         for backend in choose_backend(wanted, None) if not is_out_of_reach(environ) else ():
-            ring = OsKeyring(backend, environ, is_attended=self.is_attended())
+            ring = self._open_ring(backend)
             try:
                 with ring:
                     probe(ring)
@@ -165,8 +179,17 @@ class PassphraseSource:
             else:
                 self._remember(backend)
                 return ring
-        self._context.note(f"no usable keyring ({problem.message})")
-        return None
+        raise problem
+
+    def close(self) -> None:
+        """Ends the connections to keyrings that it gave out."""
+        for ring in self._rings:
+            ring.close()
+
+    def _open_ring(self, backend: str) -> OsKeyring:
+        ring = OsKeyring(backend, self._context.environ, is_attended=self.is_attended())
+        self._rings.append(ring)
+        return ring
 
     def is_given(self) -> bool:
         """Whether a passphrase comes from a descriptor, a variable or a command."""

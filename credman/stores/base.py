@@ -22,6 +22,7 @@ from credman.stores.changes import Change
 
 SCHEMES: Mapping[str, str] = {
     "file": "credman.stores.file:FileStore",
+    "keyring": "credman.stores.keyring:KeyringStore",
 }
 ENTRY_POINT_GROUP = "credman.stores"
 _URL = re.compile(r"([a-z][a-z0-9+.-]{1,31}):(.*)", re.ASCII | re.DOTALL)
@@ -186,7 +187,7 @@ class Copy:
         tokens: without values.
         problem: why it cannot be opened; None if it could.
         is_whole: it is a state of this very store, and could be restored.
-        is_current: it is byte for byte the one that counts.
+        is_current: it is the state that counts, byte for byte or as a backup of it.
     """
 
     path: str
@@ -267,11 +268,62 @@ class CopyStore(Store, Protocol):
         """
 
 
+@runtime_checkable
+class BackupStore(Store, Protocol):
+    """A store of which a backup can be made: one file that opens without this machine's keyring."""
+
+    def has_recovery(self) -> bool:
+        """Whether a recovery key opens its backups; else each needs a passphrase of its own.
+
+        Raises: as ``snapshot``.
+        """
+
+    def backup(self, path: str, passphrase: Secret | None) -> str:
+        """Writes the state that ``snapshot`` last showed to a new file, and reads it back.
+
+        Args:
+            path: absolute.
+            passphrase: opens the backup as well.
+
+        Returns:
+            What opens it, in words: ``the recovery key``.
+
+        Raises:
+            Refused: something lies there already.
+            Unavailable: it cannot be written; nothing is left there.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that was looked at.
+
+    Args:
+        label: what it is about, a word or two; empty: as the fact before.
+        text: what there is to say, one line.
+        is_wrong: something should be done about it.
+        hint: what; empty where there is nothing to do.
+    """
+
+    label: str
+    text: str
+    is_wrong: bool = False
+    hint: str = ""
+
+
+@runtime_checkable
+class ExaminedStore(Store, Protocol):
+    """A store that can be looked at closer than by using it."""
+
+    def examine(self) -> Sequence[Fact]:
+        """Looks at everything and changes nothing. Raises: as ``snapshot``."""
+
+
 def open_store(url: str, surroundings: Surroundings) -> Store:
     """Finds the store that a URL names; opens nothing yet.
 
     Args:
-        url: ``file:PATH`` or the scheme of an installed plug-in.
+        url: ``file:PATH``, ``keyring:`` or the scheme of an installed plug-in.
 
     Raises:
         UsageError: it is not a URL of a store. A URL that holds a password is not repeated.

@@ -89,13 +89,17 @@ def move(path: str, target: str) -> None:
 
 
 @contextmanager
-def locked(path: str) -> Iterator[None]:
+def locked(path: str, *, what: str = "the vault", seconds: float | None = None) -> Iterator[None]:
     """Holds an exclusive lock on the lock file ``path``, which is made if need be and stays.
 
     The kernel drops the lock with its holder, so there is no stale one.
 
+    Args:
+        what: it protects, for the message.
+        seconds: how long to wait for it; None: ``LOCK_WAIT_SECONDS``.
+
     Raises:
-        LockTimeout: somebody else holds it for longer than ``LOCK_WAIT_SECONDS``.
+        LockTimeout: somebody else holds it for longer than that.
         Unavailable: it cannot be made, or the file system has no locks.
     """
     import fcntl
@@ -113,14 +117,15 @@ def locked(path: str) -> Iterator[None]:
             _check_owner(path, status)
             if status.st_mode & 0o600 != 0o600:
                 os.fchmod(descriptor, 0o600)  # it was made just now, under an odd umask
-            deadline = time.monotonic() + LOCK_WAIT_SECONDS
+            wait = LOCK_WAIT_SECONDS if seconds is None else seconds
+            deadline = time.monotonic() + wait
             while True:
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 except BlockingIOError:
                     if time.monotonic() >= deadline:
-                        raise _held_by_other(descriptor) from None
+                        raise _held_by_other(descriptor, what, wait) from None
                     time.sleep(_LOCK_POLL_SECONDS)
         except OSError as error:
             raise cannot("lock", path, error) from None
@@ -276,11 +281,11 @@ def _note_holder(descriptor: int) -> None:
         os.pwrite(descriptor, str(os.getpid()).encode("ascii"), 0)
 
 
-def _held_by_other(descriptor: int) -> LockTimeout:
+def _held_by_other(descriptor: int, what: str, wait: float) -> LockTimeout:
     holder = os.pread(descriptor, 20, 0)
     who = f"process {holder.decode('ascii')}" if holder.isdigit() else "another process"
     return LockTimeout(
-        f"the vault is locked by {who}, which did not finish within {LOCK_WAIT_SECONDS:g} s",
+        f"{what} is locked by {who}, which did not finish within {wait:g} s",
         hint="nothing was changed; try again, or see what that process is doing",
     )
 

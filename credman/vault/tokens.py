@@ -1,4 +1,4 @@
-"""Tokens as JSON and back."""
+"""Tokens and environments as JSON and back."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from credman.core.intervals import format_instant
 from credman.core.model import (
     Address,
+    Environment,
     Field,
     Schedule,
     Token,
@@ -18,6 +19,15 @@ from credman.core.model import (
 from credman.core.names import check_name, check_variable_grammar
 from credman.core.secret import Secret
 from credman.vault.records import Record, read_instant, refuse_duplicates
+
+
+def environment_to_json(environment: Environment) -> dict[str, object]:
+    return {"name": environment.name, "isolated": environment.isolated, **environment.extra}
+
+
+def read_environment(record: Record) -> Environment:
+    name = check_name("environment", record.take("name", str))
+    return Environment(name, record.take("isolated", bool), record.rest())
 
 
 def token_to_json(token: Token, values: Mapping[Address, Secret]) -> dict[str, object]:
@@ -35,7 +45,7 @@ def token_to_json(token: Token, values: Mapping[Address, Secret]) -> dict[str, o
                 "state": v.state.value,
                 "created_at": format_instant(v.created_at),
                 "values": {
-                    name: _value_to_json(values[Address(token.key, v.number, name)])
+                    name: value_to_json(values[Address(token.key, v.number, name)])
                     for name in v.fields
                 },
                 **v.extra,
@@ -63,7 +73,7 @@ def read_token(record: Record, values: dict[Address, Secret]) -> Token:
 
     def version(item: Record) -> Version:
         number = item.take_count("number")
-        found = {name: _value(text) for name, text in item.take("values", dict).items()}
+        found = {name: read_value(text) for name, text in item.take("values", dict).items()}
         values.update({Address(key, number, name): value for name, value in found.items()})
         return Version(
             number,
@@ -124,7 +134,7 @@ def _schedule(record: Record) -> Schedule:
     )
 
 
-def _value_to_json(value: Secret) -> object:
+def value_to_json(value: Secret) -> object:
     data = value.to_bytes()
     try:
         return data.decode("utf-8")
@@ -132,7 +142,7 @@ def _value_to_json(value: Secret) -> object:
         return {"base64": base64.b64encode(data).decode("ascii")}
 
 
-def _value(item: object) -> Secret:
+def read_value(item: object) -> Secret:
     if isinstance(item, str):
         data = item.encode("utf-8")  # a lone surrogate is a ValueError here
     else:

@@ -72,8 +72,7 @@ class Bus:
 
     def reset(self) -> None:
         """Takes every item away, as a person does who resets the keyring."""
-        for service in ("credman vault key", "credman probe"):
-            self.call("secret-tool", "clear", "service", service)
+        self.call("secret-tool", "clear", "application", "Python keyring library")
 
     def users(self, service: str) -> set[str]:
         """Returns: the users of the items of a service, by another program than ours."""

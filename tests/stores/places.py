@@ -15,7 +15,7 @@ from credman.core.secret import Secret
 from credman.oskeyring.client import OsKeyring
 from credman.session import Session
 from credman.stores.additions import NewToken
-from credman.stores.base import Creation, Surroundings, open_store
+from credman.stores.base import Creation, Store, Surroundings, open_store
 from credman.stores.file import FileStore
 
 PASSPHRASE = Secret("EXAMPLE passphrase")
@@ -66,13 +66,13 @@ def make_vault(home: Path, *names: str, rest: str | None = None) -> FileStore:
     return store
 
 
-def add(store: FileStore, name: str, value: str | None = None, *, note: str = "") -> None:
+def add(store: Store, name: str, value: str | None = None, *, note: str = "") -> None:
     variable = name.upper().replace("-", "_")
     new = NewToken(name, (Field(variable, (variable,)),), note=note, replace=True)
     Session(store, Config(), Selection()).add(new, {variable: Secret(value or name)})
 
 
-def names(store: FileStore) -> set[str]:
+def names(store: Store) -> set[str]:
     return {token.key.name for token in store.snapshot().tokens}
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from credman.stores.base import SCHEMES, Store
 from credman.stores.file import FileStore
+from credman.stores.keyring import KeyringStore
 from credman.stores.memory import MemoryStore
 from credman.stores.testing import StoreContract
+from tests.oskeyring.bus import bus
 from tests.stores.places import open_vault
+from tests.stores.rings import open_ring
 
 
 class TestMemoryStore(StoreContract):
@@ -33,8 +37,23 @@ class TestFileStore(StoreContract):
         return open_vault(self.home)
 
 
+class TestKeyringStore(StoreContract):
+    @pytest.fixture(autouse=True)
+    def _place(self, tmp_path: Path) -> Iterator[None]:
+        self.home = tmp_path / "place"
+        self.home.mkdir()
+        with bus(tmp_path) as self.bus:
+            yield
+
+    def make_store(self) -> Store:
+        return open_ring(self.home, self.bus)
+
+    def reopen(self, store: Store) -> Store:
+        return open_ring(self.home, self.bus)
+
+
 def test_every_scheme_is_tried() -> None:
-    tried = {FileStore}
+    tried = {FileStore, KeyringStore}
     assert {target.partition(":")[2] for target in SCHEMES.values()} == {
         store.__name__ for store in tried
     }

@@ -1,0 +1,90 @@
+"""Several processes at one keyring store: nothing that was acknowledged is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from credman.stores import keyringwrite
+from credman.stores.keyringindex import Head, write_blob
+from credman.stores.keyringitems import Ring
+from tests.oskeyring.bus import bus
+from tests.stores.driver import read_line
+from tests.stores.places import add, names
+from tests.stores.ring_driver import start
+from tests.stores.rings import find_leftovers, make_ring, open_ring
+
+WRITERS, TOKENS = 8, 5
+
+
+def test_eight_writers_lose_nothing_and_readers_never_see_damage(tmp_path: Path) -> None:
+    home = tmp_path / "place"
+    with bus(tmp_path) as found, ExitStack() as stack:
+        reader = make_ring(home, found)
+        seen: set[str] = set()
+        writers = [
+            stack.enter_context(start(home, found, "add-many", f"p{n}", str(TOKENS)))
+            for n in range(WRITERS)
+        ]
+        while any(writer.poll() is None for writer in writers):
+            now = names(reader)  # raises if it is anything but whole
+            assert now >= seen, "a token that was there is gone"
+            seen = now
+            time.sleep(0.01)
+        assert [read_line(writer.stdout) for writer in writers] == ["ok"] * WRITERS
+        store = open_ring(home, found)
+        assert names(store) == {f"p{n}-{k}" for n in range(WRITERS) for k in range(TOKENS)}
+        assert store.snapshot().warnings == ()
+        assert find_leftovers(store, found) == set()
+
+
+def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
+    home = tmp_path / "place"
+    acknowledged: set[str] = set()
+    with bus(tmp_path) as found:
+        make_ring(home, found)
+        for attempt in range(6):
+            with start(home, found, "add-telling", f"k{attempt}") as writer:
+                for _ in range(1 + attempt % 3):
+                    acknowledged.add(read_line(writer.stdout))
+                time.sleep(0.007 * attempt)
+                os.kill(writer.pid, signal.SIGKILL)
+            assert names(open_ring(home, found)) >= acknowledged
+        store = open_ring(home, found)
+        add(store, "after")
+        assert store.snapshot().warnings == () and find_leftovers(store, found) == set()
+
+
+def test_of_four_that_make_it_one_wins(tmp_path: Path) -> None:
+    home = tmp_path / "place"
+    with bus(tmp_path) as found, ExitStack() as stack:
+        makers = [stack.enter_context(start(home, found, "create")) for _ in range(4)]
+        printed = sorted(read_line(maker.stdout) for maker in makers)
+        assert printed.pop(0) == "ok"
+        said = "vault_exists: there is a store in the keyring already"
+        assert printed == [said] * 3
+        assert names(open_ring(home, found)) == set()
+
+
+def test_whoever_has_another_home_and_so_another_lock_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = iter(("other",))
+
+    def interfere(ring: Ring, user: str, generation: int, text: str) -> Head:
+        for name in others if user == "journal" else ():
+            add(other, name)
+        return write_blob(ring, user, generation, text)
+
+    with bus(tmp_path) as found:
+        store = make_ring(tmp_path / "one", found, "first")
+        other = open_ring(tmp_path / "two", found)
+        monkeypatch.setattr(keyringwrite, "write_blob", interfere)
+        add(store, "second")
+        assert names(store) == names(other) == {"first", "second", "other"}
+        assert find_leftovers(store, found) == set()
