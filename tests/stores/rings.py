@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
+from credman.core.secret import Secret
 from credman.oskeyring.client import OsKeyring
 from credman.stores.base import Creation, open_store
 from credman.stores.keyring import KeyringStore
@@ -14,6 +16,13 @@ from tests.oskeyring.bus import Bus
 from tests.stores.places import Answers, add, make_surroundings
 
 CREATION = Creation(None)
+SERVICE = "credman:default/default"
+
+
+class Place(Protocol):
+    """Where a keyring is: a bus, or an imitation."""
+
+    def ring(self, *, is_attended: bool = False) -> OsKeyring: ...
 
 
 @dataclass
@@ -21,13 +30,13 @@ class Ringing(Answers):
     """Knows a keyring, and no passphrase."""
 
     answers: tuple[()] = ()
-    bus: Bus | None = None
+    bus: Place | None = None
 
     def keyring(self, *, opening: bool = False) -> OsKeyring | None:
         return None if self.bus is None else self.bus.ring()
 
 
-def open_ring(home: Path, bus: Bus, *, environ: Mapping[str, str] | None = None) -> KeyringStore:
+def open_ring(home: Path, bus: Place, *, environ: Mapping[str, str] | None = None) -> KeyringStore:
     """Returns: the keyring store of a home, opened by nobody yet."""
     given = {"HOME": str(home), **(environ or {})}
     surroundings = replace(make_surroundings(home, environ=given), unlocker=Ringing(bus=bus))
@@ -36,7 +45,7 @@ def open_ring(home: Path, bus: Bus, *, environ: Mapping[str, str] | None = None)
     return store
 
 
-def make_ring(home: Path, bus: Bus, *names: str) -> KeyringStore:
+def make_ring(home: Path, bus: Place, *names: str) -> KeyringStore:
     """Returns: a new store that holds tokens of these names, the value of each its name."""
     store = open_ring(home, bus)
     store.create(CREATION)
@@ -64,3 +73,26 @@ def load_index(store: KeyringStore) -> Index:
     store.snapshot()
     assert store._state is not None
     return store._state.index
+
+
+def look_up(found: Bus, user: str, service: str = SERVICE) -> str:
+    """Returns: what another program finds there."""
+    return found.call("secret-tool", "lookup", "service", service, "username", user).stdout
+
+
+def set_item(found: Bus, user: str, text: str, service: str = SERVICE) -> None:
+    with found.ring() as ring:
+        ring.set(service, user, Secret(text))
+
+
+def delete_item(found: Bus, user: str, service: str = SERVICE) -> None:
+    with found.ring() as ring:
+        assert ring.delete(service, user)
+
+
+def counting_head(found: Bus, home: Path) -> str:
+    """Returns: the slot of the index that counts."""
+    store = open_ring(home, found)
+    store.snapshot()
+    assert store._state is not None
+    return store._state.slot
