@@ -111,6 +111,23 @@ def credman_cases(bin_: Path, scratch: Path, environ: Mapping[str, str]) -> list
     ]
 
 
+def keyring_cases(bin_: Path, environ: Mapping[str, str], scratch: Path) -> Iterator[Case]:
+    """The two ways to use the keyring: it holds the vault's key, or the tokens themselves."""
+    if "DBUS_SESSION_BUS_ADDRESS" not in environ:
+        return
+    credman = str(bin_ / "credman")
+    own = {"CREDMAN_PASSPHRASE": "", "CREDMAN_HOME": str(scratch / "slot")}
+    for title, more in (("keyring slot", {}), ("keyring:", {"CREDMAN_STORE": "keyring:"})):
+        chosen = {**own, **more}
+        print(f"storing {TOKENS} tokens, {title} …", file=sys.stderr)
+        for number in range(TOKENS):
+            argv = [credman, "add", f"token-{number}", "--no-check"]
+            Case(title, argv, stdin=b"v" * 40, environ=chosen).run(environ)
+        for name in ("env", "get"):
+            argv = [credman, name, *(["--shell", "posix"] if name == "env" else ["token-7"])]
+            yield Case(f"credman {name} ({title})", argv, environ=chosen)
+
+
 def remove_quietly(call: Callable[..., None]) -> None:
     with contextlib.suppress(RuntimeError):
         call("remove", "extra", "--yes")
@@ -263,6 +280,7 @@ def main(argv: Sequence[str]) -> int:
         Case("python -c pass", [python, "-c", "pass"]),
         Case("python -I -S -c pass", [python, "-I", "-S", "-c", "pass"]),
         *credman_cases(bin_, scratch, environ),
+        *keyring_cases(bin_, environ, scratch),
     ]
     left_out = []
     for peer in peer_cases(bin_, scratch, environ):

@@ -13,7 +13,7 @@ from credman.core.errors import (
     UsageError,
     VaultExists,
 )
-from credman.oskeyring.client import KeyringUnavailable, OsKeyring
+from credman.oskeyring.client import OsKeyring
 from credman.output.files import write_new_file
 from credman.stores.base import Creation, Store
 
@@ -135,11 +135,7 @@ def _create_in_keyring(
             "tokens kept in the keyring are opened by it alone, and have no recovery key",
             hint="credman backup writes them to a file with a passphrase of its own",
         )
-    try:
-        ring = invocation.source.require_keyring()
-    except KeyringUnavailable as error:
-        error.hint = "credman init --store file: keeps them in an encrypted file instead"
-        raise
+    ring = invocation.source.require_keyring()
     store.create(Creation(None))
     invocation.context.note(f"tokens rest in {ring.title}, each as an item of its own")
 

@@ -26,9 +26,11 @@ def init(
     """
     store = invocation.open_store(invocation.config)
     if store.exists():
-        where = store.describe().get("path", "")
+        known = store.describe()
+        what = "vault" if known["kind"] == "file" else "store"
+        where = f": {known['path']}" if "path" in known else ""
         raise Refused(
-            f"there is a vault already{f': {where}' if where else ''}",
+            f"there is a {what} already{where}",
             hint="credman add NAME stores a token in it",
         )
     create_store(invocation, store, recovery_file=recovery_file, no_keyring=no_keyring)

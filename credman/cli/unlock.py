@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 
 from credman.cli.context import Context
-from credman.core.errors import Locked, Refused, UsageError, WrongPassphrase
+from credman.core.errors import Locked, Refused, Unavailable, UsageError, WrongPassphrase
 from credman.core.paths import make_private_directory
 from credman.core.secret import Secret
 from credman.oskeyring.choice import (
@@ -166,6 +166,11 @@ class PassphraseSource:
             KeyringUnavailable: none does; says why.
         """
         environ, wanted = self._context.environ, self._keyring()
+        if wanted == OFF:
+            raise Unavailable(
+                "the keyring is switched off in the configuration",
+                hint='take the line keyring = "off" out of it',
+            )
         problem = KeyringUnavailable(Situation.ABSENT)
         for backend in choose_backend(wanted, None) if not is_out_of_reach(environ) else ():
             ring = self._open_ring(backend)

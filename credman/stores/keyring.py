@@ -21,12 +21,14 @@ from credman.core.errors import (
     RolledBack,
     StoreConflict,
     UsageError,
+    VaultDamaged,
     VaultExists,
     VaultMissing,
 )
 from credman.core.model import Address, Contents
 from credman.core.paths import find_home, find_paths, make_private_directory
 from credman.core.secret import Secret
+from credman.oskeyring.client import KeyringUnavailable
 from credman.stores import disk
 from credman.stores.base import Committed, Creation, Snapshot, Surroundings
 from credman.stores.changes import Change, apply_changes
@@ -57,7 +59,13 @@ class KeyringStore:
         if self._find_seen() is not None:
             return True
         # Nothing is known here: a keyring that is locked has to be asked, and may ask.
-        return any(read_head(self._ring, slot) is not None for slot in SLOTS)
+        try:
+            return any(read_head(self._ring, slot) is not None for slot in SLOTS)
+        except KeyringUnavailable as error:
+            error.hint = "an encrypted file keeps tokens as well: credman init --store file:PATH"
+            raise
+        except VaultDamaged:
+            return True
 
     def create(self, creation: Creation) -> None:
         with self._locked():
