@@ -8,6 +8,7 @@ one who asked is gone, and a prompt that nobody wants would stay on the screen.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -16,6 +17,20 @@ import sys
 import threading
 from typing import Any
 
+_CODES = {
+    -128: "dismissed",  # errSecUserCanceled
+    -25308: "locked",  # errSecInteractionNotAllowed: over ssh, or in a background session
+    -25315: "locked",  # errSecInteractionRequired
+    -25320: "locked",  # errSecInDarkWake: no window while the machine sleeps
+    -25291: "absent",  # errSecNotAvailable
+    -25294: "absent",  # errSecNoSuchKeychain
+    -25307: "absent",  # errSecNoDefaultKeychain
+    1312: "absent",  # ERROR_NO_SUCH_LOGON_SESSION: a network logon has no credentials
+}
+"""Of macOS (SecBase.h) and of Windows (CredWrite, CredRead): no number means two things."""
+
+_NO_SUCH_ITEM = -25300  # errSecItemNotFound
+_CANCELLED = "Cancelled by user"  # all that KWallet says of it when it stores or deletes
 _ABSENT = (
     "FileNotFoundError",
     "ConnectionRefusedError",
@@ -25,6 +40,7 @@ _ABSENT = (
     "SecretServiceNotAvailableException",
     "RuntimeError",
     "ModuleNotFoundError",
+    "NameError",  # of a package that could not load what its platform lacks
 )
 _SILENT = ("TimeoutError", "DBusErrorResponseTimeout")
 
@@ -47,7 +63,7 @@ def main() -> None:
             else:
                 answer = {"value": _call(backend, request)}
         except Exception as error:  # noqa: BLE001 - its text may hold a value: only its kind goes on
-            answer = {"problem": _classify(error)}
+            answer = {"problem": _classify(error), "code": _find_code(error)}
         answers.write(f"{json.dumps(answer)}\n")
         answers.flush()
 
@@ -61,7 +77,76 @@ def _read_requests(requests: queue.SimpleQueue[str]) -> None:
 def _load(request: dict[str, Any]) -> Any:
     sys.path[:] = request["path"]
     module, _, name = request["backend"].rpartition(".")
-    return getattr(importlib.import_module(module), name)()
+    loaded = getattr(importlib.import_module(module), name)
+    backend = (_hold(loaded) if hasattr(loaded, "get_preferred_collection") else loaded)()
+    if hasattr(loaded, "persist"):
+        backend.persist = "local machine"  # Windows: else it roams with the user's profile
+    return backend
+
+
+class _HeldConnection:
+    """A connection to the session bus that stays open when the backend closes it."""
+
+    def __init__(self, connection: Any) -> None:
+        self.real = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+    def close(self) -> None:
+        """Does nothing."""
+
+
+def _hold(loaded: Any) -> Any:
+    """Returns: the Secret Service's class, less a connection and a key exchange for each call.
+
+    What is held is used while the same service owns the name and the collection is not locked, both
+    asked before each call. Otherwise the class does what it always does, from the beginning.
+    """
+
+    class Held(loaded):  # type: ignore[misc]
+        held: Any = None
+        owner: str = ""
+        item: Any = None
+
+        def get_preferred_collection(self) -> Any:
+            collection, self.held = self.held, None
+            if collection is not None and not self.is_good(collection):
+                collection.connection.real.close()
+                collection = None
+            if collection is None:
+                self.item = None
+                collection = super().get_preferred_collection()
+                with contextlib.suppress(Exception):  # then it is for this call only
+                    self.owner = _find_owner(collection.connection)
+                    collection.connection = _HeldConnection(collection.connection)
+            elif collection.session is None and self.item is not None:
+                collection.session = self.item.session  # opened when its secret was read
+            if isinstance(collection.connection, _HeldConnection):
+                self.held = collection
+            return collection
+
+        def is_good(self, collection: Any) -> bool:
+            try:
+                same = _find_owner(collection.connection) == self.owner
+                return same and not collection.is_locked()
+            except Exception:  # noqa: BLE001 - whatever it is, a new connection tells it better
+                return False
+
+        def unlock(self, item: Any) -> None:
+            super().unlock(item)
+            self.item = item
+
+    return Held
+
+
+def _find_owner(connection: Any) -> str:
+    """Returns: the unique name of the service: another one knows nothing of our session."""
+    from jeepney.bus_messages import message_bus  # type: ignore[import-untyped]
+    from jeepney.io.blocking import Proxy  # type: ignore[import-untyped]
+
+    (owner,) = Proxy(message_bus, connection).GetNameOwner("org.freedesktop.secrets")
+    return str(owner)
 
 
 def _call(backend: Any, request: dict[str, Any]) -> object:
@@ -75,19 +160,36 @@ def _call(backend: Any, request: dict[str, Any]) -> object:
 
     try:
         backend.delete_password(service, user)
-    except PasswordDeleteError:
+    except PasswordDeleteError as error:
+        # macOS and KWallet raise it for everything: what was refused is still there.
+        if _find_code(error) not in (None, _NO_SUCH_ITEM) or str(error) == _CANCELLED:
+            raise
         return False
     return True
+
+
+def _find_code(error: Exception) -> int | None:
+    """Returns: the operating system's number of an error of macOS or Windows. It is no secret."""
+    for found in (error, error.__cause__):
+        code = getattr(found, "winerror", None)
+        if found is not None and type(found).__module__ == "keyring.backends.macOS.api":
+            code = next(iter(found.args), None)
+        if isinstance(code, int):
+            return code
+    return None
 
 
 def _classify(error: Exception) -> str:
     kinds = {cls.__name__ for cls in type(error).__mro__}
     text = str(error)
+    code = _find_code(error)
+    if code is not None:
+        return _CODES.get(code, "failed")
     if "KeyringLocked" in kinds:
         return "locked"
     if kinds & set(_SILENT):
         return "silent"
-    if "dismissed" in text.lower():
+    if "dismissed" in text.lower() or text == _CANCELLED:
         return "dismissed"
     if "InitError" in kinds or kinds & set(_ABSENT):
         return "absent"

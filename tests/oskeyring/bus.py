@@ -70,6 +70,12 @@ class Bus:
             os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not self.find("gnome-keyring-d"))
 
+    def has_service(self) -> bool:
+        """Whether a keyring has its name on the bus. Starts none."""
+        ask = "org.freedesktop.DBus.NameHasOwner"
+        command = ["dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.DBus", "/"]
+        return "true" in self.call(*command, ask, "string:org.freedesktop.secrets").stdout
+
     def reset(self) -> None:
         """Takes every item away, as a person does who resets the keyring."""
         self.call("secret-tool", "clear", "application", "Python keyring library")
@@ -164,6 +170,9 @@ def bus(
         lines = iter(session.stdout.readline, "")
         address = next(line.strip() for line in lines if line.startswith("unix:"))
         found = Bus({**given, "DBUS_SESSION_BUS_ADDRESS": address})
+        if keyring == "unlocked":
+            # Whoever calls before it has its name makes the bus start another one, a locked one.
+            wait_until(found.has_service)
         yield found
     finally:
         session.stdin.close()
