@@ -121,6 +121,7 @@ def test_every_alias_is_another_name_of_a_command() -> None:
 
 
 OF_THE_PROCESS = {
+    "credman.cli.installation": {"sys.executable", "sys.prefix", "sys.base_prefix"},  # tells them
     "credman.oskeyring.client": {"sys.executable", "sys.path"},  # starts the worker with its own
     "credman.oskeyring.worker": {"sys.path"},  # is a program of its own
 }

@@ -1,37 +1,44 @@
 from __future__ import annotations
 
-import shlex
+import os
 from dataclasses import dataclass, field
 from typing import Annotated
 
 import typer
 
+from credman.cli.examining import StoreReport, examine_store, find_files
+from credman.cli.installation import examine_config, examine_program, examine_surroundings
 from credman.cli.keychange import confirm
 from credman.cli.options import Invocation, JsonOption, YesOption, command
+from credman.cli.permissions import examine_files, quote_path
+from credman.cli.probing import examine_keyring
 from credman.cli.render import render_json
 from credman.cli.restore import show_difference, show_side
-from credman.core.errors import NoVault, Refused, RolledBack, VaultMissing
-from credman.core.keyslots import SlotKind
+from credman.core.config import Config
+from credman.core.errors import CredmanError, Refused, UsageError, VaultMissing
 from credman.core.names import quote_untrusted
+from credman.oskeyring.choice import state_file
 from credman.session import Session
-from credman.stores.base import CopyStore
+from credman.stores.base import CopyStore, Fact, Store
 
 _FINDINGS = 8
+_LABEL_WIDTH = 10
 
 
 @dataclass(slots=True)
 class Report:
-    """Lines for a person, and what is wrong."""
+    """Facts in groups, and why something could not be looked at."""
 
-    lines: list[tuple[str, str]] = field(default_factory=list)
-    findings: list[str] = field(default_factory=list)
+    groups: list[list[Fact]] = field(default_factory=list)
+    obstacle: CredmanError | None = None
 
-    def say(self, label: str, text: str) -> None:
-        self.lines.append((label, text))
+    @property
+    def facts(self) -> list[Fact]:
+        return [fact for group in self.groups for fact in group]
 
-    def find(self, label: str, text: str) -> None:
-        self.say(label, text)
-        self.findings.append(text)
+    @property
+    def findings(self) -> list[str]:
+        return [fact.text for fact in self.facts if fact.is_wrong]
 
 
 @command(selecting=False)
@@ -46,85 +53,118 @@ def doctor(
 ) -> int:
     """Look at the vault and at what lies beside it.
 
+    And at the program, the configuration, the keyring of the system, which is tried, and at who
+    gets at the files. Says what to do about whatever is wrong, and changes nothing.
+
     Where an older copy, another version or another vault lies in its place, both are shown, and
     nothing is picked: --accept goes on with the one that is there, credman restore FILE with a
-    copy. Ends with 8 if something is wrong.
+    copy. Ends with 8 if something is wrong, with 4 if the vault could not be unlocked.
 
     Example: credman doctor
     """
-    session = invocation.open_session()
-    store = session.copy_store()
     if accept:
-        _accept(invocation, session, store, yes=yes)
+        session = invocation.open_session()
+        _accept(invocation, session, session.copy_store(), yes=yes)
         return 0
-    where = f" --store {shlex.quote(invocation.store)}" if invocation.store else ""
-    report = examine(session, store, where)
-    out = invocation.context.stdout
+    report = examine(invocation)
     if json:
-        facts = [{"what": label, "text": text} for label, text in report.lines]
-        out.print(render_json({"facts": facts, "findings": report.findings}))
+        invocation.context.stdout.print(_render_json(report))
     else:
-        for label, text in report.lines:
-            out.print(f"  {label:<10} {quote_untrusted(text)}")
-        count = len(report.findings)
-        out.print("  nothing is wrong" if not count else f"  {count} to look at")
+        invocation.context.stdout.print(_render(report))
+    if report.obstacle is not None:
+        raise report.obstacle
     return _FINDINGS if report.findings else 0
 
 
-def examine(session: Session, store: CopyStore, where: str) -> Report:
-    """Looks at everything and changes nothing.
-
-    Args:
-        where: the options that name the store, for the hints.
+def examine(invocation: Invocation) -> Report:
+    """Looks at everything and changes nothing, but for the item that tries the keyring.
 
     Raises:
-        Locked: nobody can be asked for what opens the vault.
+        UsageError: the command line is wrong.
+        Interrupted: at the prompt for a passphrase.
     """
-    report = Report()
-    current = store.current()
-    report.say("vault", current.path)
-    if isinstance(current.problem, NoVault):
-        report.say("", current.problem.message)
+    context, source = invocation.context, invocation.source
+    around = examine_surroundings(context, no_input=invocation.no_input)
+    report = Report([examine_program(), around])
+    try:
+        paths = context.paths
+    except CredmanError as error:
+        around.append(Fact("home", error.message, True, error.hint))
+        report.obstacle = error
         return report
-    if current.problem is not None:
-        report.find("", f"{current.relation}: {current.problem.message}")
-        if current.problem.hint:
-            report.say("", current.problem.hint)
+    told, config = examine_config(paths.config_file)
+    around.extend(told)
+    store, opened = _open_store(invocation, config)
+    files, wrong = examine_files(
+        paths,
+        home=os.path.dirname(paths.data) if context.environ.get("CREDMAN_HOME") else None,
+        of_store=[state_file(paths.state), *(() if store is None else find_files(store))],
+    )
+    if store is not None:
+        where = f" --store {quote_path(invocation.store)}" if invocation.store else ""
+        opened = examine_store(store, where, told=wrong)
+    report.obstacle = config if isinstance(config, CredmanError) else opened.obstacle
+    if isinstance(config, Config):
+        keyring = examine_keyring(
+            context,
+            config,
+            source,
+            is_needed=opened.needs_keyring,
+            problem=opened.problem,
+        )
     else:
-        report.say("", current.title)
-        slots = session.slot_store().slots()
-        report.say("opened by", ", ".join(f"{s.label} ({s.kind.value})" for s in slots))
-        if not any(s.kind is SlotKind.RECOVERY for s in slots):
-            report.find("recovery", "there is no recovery key: credman recovery new")
-        snapshot = session.snapshot()
-        for warning in snapshot.warnings:
-            report.find("warning", warning)
-        if snapshot.obstacle is not None:
-            is_rollback = isinstance(snapshot.obstacle, RolledBack)
-            way = f"credman doctor --accept{where} goes on with it" if is_rollback else ""
-            report.say("", f"so it is not written to: {way or snapshot.obstacle.hint}")
-        session.warnings.clear()
-        for copy in store.copies():
-            report.say("copy", copy.path)
-            what = copy.title if copy.problem is None else copy.problem.message
-            report.say("", f"{copy.relation}: {what}")
-            command = f"credman restore{where} {shlex.quote(copy.path)}"
-            report.say("", f"{command} compares them and asks")
-    _examine_previous(report, store)
+        keyring = [Fact("keyring", "not tried: the configuration may switch it off")]
+    report.groups += [opened.facts, keyring, files]
     return report
 
 
-def _examine_previous(report: Report, store: CopyStore) -> None:
-    report.say("previous", store.previous())
-    copy = store.examine_previous()
-    if copy is None:
-        report.say("", "none yet")
-    elif copy.problem is not None:
-        report.find("", f"{copy.relation}: {copy.problem.message}")
-    elif not copy.is_whole:
-        report.find("", f"{copy.relation}: {copy.title}")
-    else:
-        report.say("", f"{copy.relation}: {copy.title}")
+def _open_store(
+    invocation: Invocation, config: Config | CredmanError
+) -> tuple[Store | None, StoreReport]:
+    """Returns: the store, nothing of it opened yet; or why there is none to look at."""
+    report = StoreReport()
+    if isinstance(config, CredmanError):
+        if not (invocation.store or invocation.context.environ.get("CREDMAN_STORE")):
+            report.say("store", "not looked at: the configuration may name another one")
+            return None, report
+        config = Config()
+    try:
+        return invocation.open_store(config), report
+    except CredmanError as error:
+        if invocation.store and isinstance(error, UsageError):
+            raise  # a slip on the command line is told at once
+        report.find("store", error.message, error.hint)
+        report.obstacle = error
+        return None, report
+
+
+def _render(report: Report) -> str:
+    width = max(_LABEL_WIDTH, *(len(fact.label) for fact in report.facts))
+    lines: list[str] = []
+    for group in report.groups:
+        for fact in group:
+            label = quote_untrusted(fact.label)
+            mark = "!" if fact.is_wrong else " "
+            lines.append(f"{mark} {label:<{width}} {quote_untrusted(fact.text)}")
+            if fact.hint:
+                lines.append(f"  {'':<{width}} {quote_untrusted(fact.hint)}")
+        lines += [""] if group else []
+    count = len(report.findings)
+    return "\n".join((*lines, f"  {count} to look at" if count else "  nothing is wrong"))
+
+
+def _render_json(report: Report) -> str:
+    facts = [
+        {"what": fact.label, "text": _clean(fact.text), "wrong": fact.is_wrong}
+        | ({"hint": _clean(fact.hint)} if fact.hint else {})
+        for fact in report.facts
+    ]
+    return render_json({"facts": facts, "findings": [_clean(text) for text in report.findings]})
+
+
+def _clean(text: str) -> str:
+    # A file's name need not be UTF-8, and half a pair of surrogates is no JSON for most readers.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _accept(invocation: Invocation, session: Session, store: CopyStore, *, yes: bool) -> None:
