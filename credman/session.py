@@ -17,6 +17,7 @@ from credman.core.errors import (
     StoreConflict,
     Unavailable,
     UsageError,
+    VaultDamaged,
 )
 from credman.core.keyslots import SlotChange
 from credman.core.model import Token, TokenKey
@@ -30,7 +31,7 @@ from credman.stores.additions import (
     plan_copying,
     plan_renaming,
 )
-from credman.stores.base import Committed, Copy, CopyStore, SlotStore, Snapshot
+from credman.stores.base import BackupStore, Committed, Copy, CopyStore, SlotStore, Snapshot
 from credman.stores.changes import Change, PutToken, RemoveToken
 from credman.view import View
 
@@ -89,12 +90,12 @@ class Session(View):
             What was removed.
         """
         token = self.own_token(name)
-        values = self.values(token)
+        values = self._find_values(token)
 
         def changes(snapshot: Snapshot) -> list[Change]:
             found = snapshot.find_token(token.key)
             # Values as well: another token of the name may have been stored within a second.
-            if found is not None and (found != token or self.values(found) != values):
+            if found is not None and (found != token or self._find_values(found) != values):
                 raise Refused(
                     f"{token.key.name} was changed by another process",
                     hint="nothing was removed; look at it again",
@@ -147,6 +148,12 @@ class Session(View):
         """Raises: Unavailable: of this store there are no copies."""
         if not isinstance(self.store, CopyStore):
             raise Unavailable("of this store there are no copies")
+        return self.store
+
+    def backup_store(self) -> BackupStore:
+        """Raises: Unavailable: of this store no backup can be made."""
+        if not isinstance(self.store, BackupStore):
+            raise Unavailable("of this store no backup can be made yet")
         return self.store
 
     def change_slots(self, change: SlotChange) -> None:
@@ -206,6 +213,13 @@ class Session(View):
         self._snapshot = snapshot
         key = self._key(check_name("token", new.name))
         return plan_addition(new, values, key, snapshot, now=datetime.now(UTC))
+
+    def _find_values(self, token: Token) -> Mapping[str, Secret] | None:
+        # What is damaged can be removed, and is the same before and after.
+        try:
+            return self.values(token)
+        except VaultDamaged:
+            return None
 
     def _key(self, name: str) -> TokenKey:
         # Writing makes environments and profiles; one that exists keeps its spelling.

@@ -36,8 +36,10 @@ COMMANDS: dict[str, Entry] = {
     "recovery verify": Entry(
         "recovery:recovery_verify", "Try whether a recovery key opens the vault"
     ),
+    "store move": Entry("store:store_move", "Move all tokens to another store"),
+    "backup": Entry("backup:backup", "Write a backup to a new file, and read it back"),
     "restore": Entry("restore:restore", "Make a copy of the vault the one that counts"),
-    "doctor": Entry("doctor:doctor", "Look at the vault and at what lies beside it"),
+    "doctor": Entry("doctor:doctor", "Look at the installation, the store and what lies beside it"),
     "providers": Entry("providers:providers", "List the services whose tokens credman knows"),
     "use": Entry("use:use", "Choose the environment and profile used by default"),
 }

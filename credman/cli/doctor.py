@@ -51,7 +51,7 @@ def doctor(
     json: JsonOption = False,
     yes: YesOption = False,
 ) -> int:
-    """Look at the vault and at what lies beside it.
+    """Look at the installation, the store and what lies beside it.
 
     And at the program, the configuration, the keyring of the system, which is tried, and at who
     gets at the files. Says what to do about whatever is wrong, and changes nothing.

@@ -72,7 +72,7 @@ OnlyOption = Annotated[
     ),
 ]
 
-_FREE = ("store", "recovery_file", "note", "file")
+_FREE = ("store", "url", "recovery_file", "note", "file")
 """Paths and remarks may hold anything. Elsewhere a token is refused, and not repeated."""
 
 _SELECTING = {"env": EnvironmentOption, "profile": ProfileOption}

@@ -47,13 +47,16 @@ def restore(
     current = store.current()
     if isinstance(current.problem, Unavailable) and not isinstance(current.problem, VaultMissing):
         raise current.problem
-    path = store.previous() if file is None else os.path.join(context.cwd, file)
+    path = store.previous() if file is None else os.path.abspath(os.path.join(context.cwd, file))
+    none = NotFound("there is no copy before the last write")
+    if path is None:
+        raise none
     try:
         copy = store.read_copy(path)
     except NotFound:
         if file is not None:
             raise
-        raise NotFound("there is no copy before the last write") from None
+        raise none from None
     show_side(context, "here", current)
     show_side(context, "there", copy)
     if copy.is_current:

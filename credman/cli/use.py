@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-import os
-
+from credman.cli.configuration import change_config
 from credman.cli.options import Invocation, JsonOption, command
 from credman.cli.render import render_json
-from credman.core.config import Config, parse_config
+from credman.core.config import Config
 from credman.core.errors import NotFound, NoVault
 from credman.core.names import DEFAULT_PROFILE, WELL_KNOWN_ENVIRONMENTS
-from credman.core.paths import make_private_directory
 from credman.core.scope import Selection
 from credman.session import Session
-from credman.stores import disk
 
 
 @command()
@@ -23,7 +20,9 @@ def use(invocation: Invocation, json: JsonOption = False) -> None:
     invocation.check_selection()
     if invocation.env or invocation.profile:
         _check_known(invocation, config)
-        _save(context.paths.config_file, invocation.env, invocation.profile)
+        wanted = {"environment": invocation.env, "profile": invocation.profile}
+        named = {key: name for key, name in wanted.items() if name is not None}
+        change_config(context.paths.config_file, named)
         config = invocation.config
     chosen = {
         "environment": config.environment or "default",
@@ -60,21 +59,3 @@ def _check_known(invocation: Invocation, config: Config) -> None:
                 hint=f"known environments: {', '.join(WELL_KNOWN_ENVIRONMENTS)}",
             ) from None
         invocation.report(session)
-
-
-def _save(path: str, environment: str | None, profile: str | None) -> None:
-    import tomlkit
-
-    path = os.path.realpath(path)  # people keep their configuration elsewhere and link to it
-    make_private_directory(os.path.dirname(path))
-    with disk.locked(f"{path}.lock"):
-        data = disk.read_own_file(path, limit=1024 * 1024) or b""
-        document = tomlkit.parse(data.decode("utf-8"))
-        for key, value in (("environment", environment), ("profile", profile)):
-            if value is not None:
-                document[key] = value
-
-        def check(written: bytes) -> None:
-            parse_config(written.decode("utf-8"), source=path)
-
-        disk.replace_file(path, tomlkit.dumps(document).encode("utf-8"), check=check)

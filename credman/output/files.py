@@ -37,7 +37,9 @@ def write_new_file(path: str, data: bytes, *, directory: str) -> None:
         raise _cannot_write(path, error) from None
     try:
         with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, 0o600)
+            # Whatever the umask is. A stick's file system has modes of its own, and none but them.
+            with contextlib.suppress(PermissionError):
+                os.fchmod(descriptor, 0o600)
             file.write(data)
             file.flush()
             os.fsync(descriptor)

@@ -222,8 +222,8 @@ class CopyStore(Store, Protocol):
     def current(self) -> Copy:
         """The state that counts. A damaged one is a copy with a problem; it does not raise."""
 
-    def previous(self) -> str:
-        """Where the state before the last write is kept."""
+    def previous(self) -> str | None:
+        """Where the state before the last write is kept; None: it is not."""
 
     def copies(self) -> tuple[Copy, ...]:
         """Other states of this store that lie beside it."""

@@ -35,8 +35,10 @@ def find_beside(ours: Loaded, path: str, backup: str) -> tuple[Copy, ...]:
             sealed = parse_vault(disk.read_own_file(candidate, limit=MAX_VAULT_BYTES) or b"")
         except CredmanError:
             continue
-        is_ours = any(slot.vault_id == ours.document.vault_id for slot in sealed.slots)
-        copy = _look_at(candidate, sealed, ours) if is_ours else None
+        is_foreign = all(slot.vault_id != ours.document.vault_id for slot in sealed.slots)
+        if sealed.slots and is_foreign:
+            continue
+        copy = _look_at(candidate, sealed, ours)
         if copy is not None and sealed.file_hash not in known:
             found.append(copy)
         if len(found) == MOST_COPIES:
@@ -64,6 +66,8 @@ def _look_at(path: str, sealed: SealedVault, ours: Loaded) -> Copy | None:
     try:
         document = sealed.open(ours.document.identity)
     except NoMatch as error:
+        if not sealed.slots:  # to a recovery key alone, or not a vault at all: that cannot be told
+            return None
         return Copy(path, "a copy of this vault with another key", problem=error)
     except CredmanError as error:
         return Copy(path, "a damaged copy of this vault", problem=error, is_whole=False)

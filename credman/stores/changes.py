@@ -19,10 +19,12 @@ class PutToken:
     Args:
         token: as it shall be; versions that are stored already keep their values.
         values: the values of its new versions.
+        is_moved: it was stored elsewhere already, perhaps when fewer variables were refused.
     """
 
     token: Token
     values: Mapping[Address, Secret] = field(default_factory=dict)
+    is_moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def apply_changes(contents: Contents, changes: Iterable[Change]) -> Contents:
 def _put_token(contents: Contents, change: PutToken) -> Contents:
     token = change.token
     former = contents.find_token(token.key)
-    _check_names(token, former)
+    _check_names(token, token if change.is_moved else former)
     values = {**contents.values, **change.values}
     wanted = {
         address: values.get(address, values.get(_formerly(address, former)))

@@ -34,23 +34,21 @@ from credman.stores.base import Committed, Copy, Difference, Unlocker
 from credman.stores.keyringslots import open_with_keyring
 from credman.stores.lineage import Relation, find_common_generation, relate
 from credman.stores.merging import (
+    check_generation,
+    compare,
     describe,
-    find_isolation_differences,
-    find_missing,
-    is_equal,
+    keep_way_in,
     mark_unsure,
     merge_contents,
     succeed,
     take_contents,
 )
-from credman.stores.opened import Key, Loaded, find_key
+from credman.stores.opened import Key, Loaded, check_has_way_in, find_key
 from credman.stores.seen import LastSeen
 from credman.stores.vaultfile import VaultFile
 from credman.vault.container import MAX_VAULT_BYTES, SealedVault, parse_vault
 from credman.vault.document import Document
 from credman.vault.rekeying import Keyed
-
-_FURTHEST_AHEAD = 2**32
 
 
 class Copies:
@@ -131,20 +129,7 @@ class Copies:
     def compare(self, copy: Copy) -> Difference:
         theirs = self._opened[copy.path][0].document.contents
         ours = Contents() if self._ours is None else self._ours.document.contents
-        new = find_missing(ours, theirs)
-        return Difference(
-            only_here=tuple(t.key for t in ours.tokens if theirs.find_token(t.key) is None),
-            only_there=tuple(t.key for t in theirs.tokens if ours.find_token(t.key) is None),
-            clashing=tuple(
-                t.key for t in theirs.tokens if ours.find_token(t.key) is None and t not in new
-            ),
-            differing=tuple(
-                t.key
-                for t in ours.tokens
-                if theirs.find_token(t.key) is not None and not is_equal(ours, theirs, t.key)
-            ),
-            isolation=find_isolation_differences(ours, theirs),
-        )
+        return compare(ours, theirs)
 
     def restore(self, copy: Copy, *, merge: bool) -> tuple[Loaded, Committed]:
         theirs, key = self._opened[copy.path]
@@ -167,7 +152,8 @@ class Copies:
                     raise Refused("there is no vault that could be merged with")
                 self._refuse_if_it_opens(key)
                 self._vault.key = key
-                return self._write(take_contents(theirs, mark_unsure(contents)), None, theirs)
+                keyed = keep_way_in(take_contents(theirs, mark_unsure(contents)), theirs, key)
+                return self._write(keyed, None, theirs)
             if not self._vault.is_proven(ours):
                 raise self._vault.refuse_unproven(ours)
             self._refuse_forgery(ours, theirs, key)
@@ -210,13 +196,11 @@ class Copies:
         return None
 
     def _refuse_impossible(self, theirs: Loaded) -> None:
-        # Taken over, a made-up generation would leave none for the next write.
         seen = self._vault.find_last_seen()
         highest = seen.generation if isinstance(seen, LastSeen) else 0
         if self._ours is not None:
             highest = max(highest, self._ours.document.generation)
-        if theirs.document.generation > highest + _FURTHEST_AHEAD:
-            raise Refused("that copy claims a generation that no vault reaches")
+        check_generation(theirs.document.generation, highest)
 
     def _refuse_forgery(self, ours: Loaded, theirs: Loaded, key: Key) -> None:
         # Anybody who knows the public key could have made what a recovery key opens; what stands in
@@ -263,16 +247,26 @@ class Copies:
             found = find_key(sealed, key.secret) if isinstance(key.secret, Secret) else None
             if found is not None:
                 return found
-        with contextlib.suppress(KeyringUnavailable, Locked):
-            found = open_with_keyring(self._unlocker, sealed)
-            if found is not None:
-                return found
-        for passphrase in self._unlocker.passphrases(of=os.path.basename(path)):
-            found = find_key(sealed, passphrase)
-            if found is not None:
-                return found
-        raise WrongPassphrase(f"wrong passphrase for {path}")
+        return open_sealed(sealed, path, self._unlocker)
 
     def _hash(self) -> str:
         file = disk.read_own_file(self._vault.path, limit=MAX_VAULT_BYTES)
         return "" if file is None else hashlib.sha256(file).hexdigest()
+
+
+def open_sealed(sealed: SealedVault, path: str, unlocker: Unlocker) -> Key:
+    """Returns: what opens a vault of which nothing is known yet, asking whoever may know.
+
+    Raises:
+        NotAVault, Locked, WrongPassphrase, NoMatch, VaultDamaged
+    """
+    check_has_way_in(sealed, unlocker)
+    with contextlib.suppress(KeyringUnavailable, Locked):
+        found = open_with_keyring(unlocker, sealed)
+        if found is not None:
+            return found
+    for passphrase in unlocker.passphrases(of=os.path.basename(path)):
+        found = find_key(sealed, passphrase)
+        if found is not None:
+            return found
+    raise WrongPassphrase(f"wrong passphrase for {path}")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from credman.core.errors import CredmanError, NoVault, StoreConflict, VaultExists
+from credman.core.errors import CredmanError, NoVault, Refused, StoreConflict, VaultExists
 from credman.core.keyslots import (
     KeySlot,
     NewKeyring,
@@ -22,6 +22,7 @@ from credman.core.model import Address
 from credman.core.paths import make_private_directory
 from credman.core.secret import Secret
 from credman.stores import disk
+from credman.stores.backup import write_backup
 from credman.stores.base import (
     Committed,
     Copy,
@@ -41,6 +42,7 @@ from credman.stores.opened import Key, Loaded
 from credman.stores.vaultfile import VaultFile
 from credman.vault import keys, slots
 from credman.vault.container import next_document
+from credman.vault.document import Ancestor
 from credman.vault.rekeying import (
     Keyed,
     change_slots,
@@ -251,6 +253,16 @@ class FileStore:
         make_private_directory(os.path.dirname(self.path))
         self._loaded, committed = self._copies.restore(copy, merge=merge)
         return committed
+
+    def has_recovery(self) -> bool:
+        return bool(self._last_loaded().document.recipients)
+
+    def backup(self, path: str, passphrase: Secret | None) -> str:
+        loaded = self._last_loaded()
+        if self._vault.is_own(path):
+            raise Refused(f"{path} is a file of the vault itself", hint="name another place")
+        state = Ancestor(loaded.document.generation, loaded.sealed.file_hash)
+        return write_backup(path, replace(loaded.document, backup_of=state), passphrase)
 
     def examine_previous(self) -> Copy | None:
         return self._copies.examine_previous()

@@ -1,5 +1,4 @@
-"""Items of the operating system's keyring that hold values: their names, their form, and the
-splitting of long ones.
+"""Items of the operating system's keyring that hold values: their names and their form.
 
 Rule: what lies at a name is never written over by a value. Some keyrings replace an item by taking
 it away first, and what was there may be somebody else's.
@@ -155,11 +154,12 @@ def encode(values: Mapping[str, Secret], limit: int) -> tuple[str, str]:
     return TEXT, text
 
 
-def decode(item: Item, text: str, fields: Sequence[str]) -> dict[str, Secret]:
+def decode(item: Item, text: str, fields: Sequence[str], hint: str = "") -> dict[str, Secret]:
     """Args:
         item: as the index describes it.
         text: what lies in the keyring, its parts joined.
         fields: of the version.
+        hint: what to do if it is not what was stored.
 
     Raises:
         PayloadDamaged: it is not what was stored.
@@ -180,7 +180,7 @@ def decode(item: Item, text: str, fields: Sequence[str]) -> dict[str, Secret]:
     except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
         raise PayloadDamaged(
             f"the item {item.user} of {item.service} in the keyring is not what credman stored",
-            hint="another program changed it; credman add NAME --replace stores a new value",
+            hint=hint,
         ) from None
 
 

@@ -1,5 +1,4 @@
-"""Reading and replacing the state of the keyring store, so that killed anywhere the old or the new
-one is left, never other.
+"""Replacing the state of the keyring store: killed anywhere, the old or the new one is left.
 
 Writing: the journal names the items that are about to be made or to go; values are written to names
 that nothing has; the index is written to the place that does not count, and counts from the moment
@@ -10,10 +9,9 @@ names and the index does not is ever cleaned up.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from credman.core.errors import CredmanError, PayloadDamaged, StoreConflict, Unavailable
 from credman.core.model import Address
@@ -39,104 +37,15 @@ from credman.stores.keyringitems import (
     Item,
     Name,
     Ring,
-    decode,
     digest,
     encode,
     is_value,
     name_parts,
-    read_item,
     service_of,
     split,
 )
+from credman.stores.keyringstate import State, look, read_values
 from credman.vault.records import load_strict
-
-_READS = 5
-_READ_AGAIN_SECONDS = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What lies in the keyring.
-
-    Args:
-        slot: which of the two indexes counts.
-        head: its head.
-        heads: of both, as far as they can be read.
-        problem: what speaks against going on from here.
-    """
-
-    index: Index
-    slot: str
-    head: Head
-    heads: Mapping[str, Head] = field(default_factory=dict)
-    problem: CredmanError | None = None
-
-
-def load_state(ring: Ring) -> State | None:
-    """Returns: None if there is no index at all.
-
-    Raises:
-        PayloadDamaged: there is one, and none is whole.
-        VaultNewer, KeyringUnavailable
-    """
-    for attempt in range(_READS):
-        state, is_torn = _look(ring)
-        if not is_torn:
-            return state
-        if attempt < _READS - 1:
-            time.sleep(_READ_AGAIN_SECONDS)  # somebody may be writing
-    if state is None:
-        raise PayloadDamaged("the index in the keyring is damaged")
-    problem = PayloadDamaged("one of the two indexes in the keyring is damaged, the other is older")
-    return replace(state, problem=problem)
-
-
-def _look(ring: Ring) -> tuple[State | None, bool]:
-    """Returns: the highest whole state, and whether there is a higher one that is not whole."""
-    found: dict[str, tuple[Head, str]] = {}
-    is_torn = False
-    for slot in SLOTS:
-        try:
-            read = read_head(ring, slot)
-        except PayloadDamaged:
-            is_torn = True
-            continue
-        if read is not None:
-            found[slot] = read
-    heads = {slot: head for slot, (head, _) in found.items()}
-    for slot in sorted(found, key=lambda slot: found[slot][0].generation, reverse=True):
-        head, rest = found[slot]
-        text = read_body(ring, slot, head, rest)
-        if text is not None:
-            index = parse_index(text)
-            if index.generation != head.generation:
-                raise PayloadDamaged("the index in the keyring is damaged")
-            return State(index, slot, head, heads), is_torn
-        is_torn = True
-    return None, is_torn
-
-
-def read_values(ring: Ring, index: Index, places: Iterable[Place]) -> dict[Address, Secret]:
-    """Returns: the values of these versions.
-
-    Raises:
-        PayloadDamaged: an item is gone, or is not what was stored.
-        KeyringUnavailable
-    """
-    tokens = {token.key: token for token in index.contents.tokens}
-    found: dict[Address, Secret] = {}
-    for key, number in places:
-        item = index.items[key, number]
-        text = read_item(ring, item)
-        if text is None:
-            raise PayloadDamaged(
-                f"the item {item.user} of {item.service} is gone from the keyring",
-                hint="another program removed it; credman add NAME --replace stores a new value",
-            )
-        fields = next(v.fields for v in tokens[key].versions if v.number == number)
-        values = decode(item, text, fields)
-        found.update({Address(key, number, name): value for name, value in values.items()})
-    return found
 
 
 class Writer:
@@ -145,7 +54,7 @@ class Writer:
 
     def __init__(self, ring: Ring, state: State | None) -> None:
         self._ring = ring
-        self._state = state
+        self._state = self._former = state
         self._limit = ring.max_characters
         self._pieces: list[tuple[Name, str]] = []
         self._read: dict[Place, dict[Address, Secret]] = {}
@@ -252,9 +161,8 @@ class Writer:
         for name, piece in self._pieces:
             self._ring.set(name, Secret(piece))
         # Whoever has another home has another lock: that is noticed here, not prevented.
-        now, is_torn = _look(self._ring)
-        former_head = None if self._state is None else self._state.head
-        if (now and now.head) != former_head or (is_torn and self._state is None):
+        now, _ = look(self._ring)
+        if (now and now.head) != (self._state and self._state.head):
             raise StoreConflict("the keyring was changed by another process")
 
     def _publish(self, slot: str, generation: int, text: str) -> Head:
@@ -282,6 +190,8 @@ class Writer:
         try:
             for number in range(state.head.parts, former.parts if former else 0):
                 self._ring.delete((INDEX_SERVICE, f"{slot}.{number + 1}"))
+            if self._former is None:  # a damaged one must not count against it
+                self._erase(next(s for s in SLOTS if s != slot), 0)
             self.clean()
         except CredmanError as error:
             return (f"saved; what it replaces stays until the next write: {error.message}",)

@@ -2,7 +2,8 @@
 
 Each file names the generations before it and the hashes of their files. Rule: a state is an
 ancestor only if it stands in that list; one of a generation that the list skips is none. Only what
-lies further back than the list reaches cannot be told, and counts as an ancestor.
+lies further back than the list reaches cannot be told, and counts as an ancestor. A backup names
+the file it was made of, and is that very state.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from enum import Enum
 
 from credman.stores.seen import LastSeen
-from credman.vault.document import MAX_HISTORY, Ancestor, Document
+from credman.vault.document import MAX_HISTORY, Ancestor, Document, list_states
 
 
 class Relation(Enum):
@@ -47,18 +48,19 @@ def relate(ours: Document, our_hash: str, theirs: Document, their_hash: str) -> 
     """Returns: what ``theirs`` is to ``ours``."""
     if theirs.vault_id != ours.vault_id:
         return Relation.UNRELATED
-    if their_hash == our_hash:
+    our_states, their_states = list_states(ours, our_hash), list_states(theirs, their_hash)
+    if {*our_states} & {*their_states}:
         return Relation.SAME
-    if descends(ours, our_hash, Ancestor(theirs.generation, their_hash)):
+    if any(descends(ours, our_hash, state) for state in their_states):
         return Relation.OLDER
-    if descends(theirs, their_hash, Ancestor(ours.generation, our_hash)):
+    if any(descends(theirs, their_hash, state) for state in our_states):
         return Relation.NEWER
     return Relation.FORKED
 
 
 def descends(document: Document, file_hash: str, ancestor: Ancestor) -> bool:
     """Whether a file is ``ancestor`` or comes after it, as far as its history reaches."""
-    known = {*document.history, Ancestor(document.generation, file_hash)}
+    known = {*document.history, *list_states(document, file_hash)}
     if ancestor in known:
         return True
     # A list that was never cut reaches back to the beginning.

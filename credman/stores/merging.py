@@ -7,22 +7,39 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Protocol
 
-from credman.core.errors import CredmanError
+from credman.core.errors import CredmanError, Refused
 from credman.core.intervals import format_instant
 from credman.core.model import Address, Contents, Token, TokenKey
 from credman.core.names import WELL_KNOWN_ENVIRONMENTS
-from credman.stores.opened import Loaded
+from credman.core.secret import Secret
+from credman.stores.base import Difference
+from credman.stores.opened import Key, Loaded
 from credman.stores.seen import LastSeen
-from credman.vault.document import Ancestor, Document, extend_history
-from credman.vault.rekeying import Keyed
+from credman.vault import slots
+from credman.vault.document import Ancestor, Document, SlotLabel, extend_history, list_states
+from credman.vault.rekeying import Keyed, fits_slot
+
+_FURTHEST_AHEAD = 2**32
 
 
-def describe(document: Document) -> str:
-    """Returns: which vault and as of when."""
-    count = len(document.contents.tokens)
+class Dated(Protocol):
+    """A state of a store: a document, or an index."""
+
+    @property
+    def generation(self) -> int: ...
+    @property
+    def written_at(self) -> datetime: ...
+    @property
+    def contents(self) -> Contents: ...
+
+
+def describe(state: Dated) -> str:
+    """Returns: which state and as of when."""
+    count = len(state.contents.tokens)
     return (
-        f"generation {document.generation}, written {format_instant(document.written_at)}, "
+        f"generation {state.generation}, written {format_instant(state.written_at)}, "
         f"{count} token{'' if count == 1 else 's'}"
     )
 
@@ -36,7 +53,7 @@ def succeed(
     for loaded in former:
         if loaded is not None and loaded.document.vault_id == document.vault_id:
             known += loaded.document.history
-            known.append(Ancestor(loaded.document.generation, loaded.sealed.file_hash))
+            known += list_states(loaded.document, loaded.sealed.file_hash)
     if isinstance(seen, LastSeen) and seen.vault_id == document.vault_id:
         known.append(Ancestor(seen.generation, seen.file_hash))
     history = extend_history(document.history, known)
@@ -45,6 +62,7 @@ def succeed(
         generation=history[-1].generation + 1,
         history=history,
         written_at=datetime.now(UTC).replace(microsecond=0),
+        backup_of=None,
     )
 
 
@@ -52,6 +70,37 @@ def take_contents(keys_of: Loaded, contents: Contents) -> Keyed:
     """Returns: these contents in a vault that is opened by what opens ``keys_of``."""
     stanzas = tuple(slot.stanza for slot in keys_of.sealed.slots)
     return Keyed(replace(keys_of.document, contents=contents), stanzas)
+
+
+def keep_way_in(keyed: Keyed, of: Loaded, key: Key) -> Keyed:
+    """Args:
+        of: whose slots ``keyed`` has.
+        key: what opened it.
+
+    Returns:
+        The same, opened by that from now on. Today's passphrase opens a backup that has no slot for
+        it, since both have one identity; what is restored would open to nobody who is there.
+    """
+    secret, document = key.secret, keyed.document
+    if secret is None or fits_slot(of.sealed, key.slot, secret):
+        return keyed
+    vault_id = document.vault_id
+    if isinstance(secret, Secret):
+        number, label = document.next_slot, "passphrase"
+        stanza = slots.wrap_passphrase(document.identity, secret, vault_id=vault_id, number=number)
+    else:
+        number, label = int(key.slot), "keyring"  # that is how the keyring knows it
+        if any(slot.number == number for slot in document.slots):
+            return keyed  # a backup's passphrase has it, and is a way in
+        stanza = slots.wrap_key(document.identity, secret, vault_id=vault_id, number=number)
+    more = SlotLabel(number, label, datetime.now(UTC).replace(microsecond=0))
+    document = replace(
+        document,
+        slots=(*document.slots, more),
+        next_slot=max(document.next_slot, number + 1),
+    )
+    wrapped = (*keyed.wrapped, (number, secret))
+    return Keyed(document, (*keyed.stanzas, stanza), wrapped)
 
 
 def mark_unsure(contents: Contents) -> Contents:
@@ -98,6 +147,34 @@ def find_isolation_differences(ours: Contents, theirs: Contents) -> tuple[str, .
         {e.name.casefold() for e in side.environments if e.isolated} for side in (ours, theirs)
     ]
     return tuple(sorted(sides[0] ^ sides[1]))
+
+
+def compare(ours: Contents, theirs: Contents) -> Difference:
+    """Returns: what is on one side only, or differs."""
+    new = find_missing(ours, theirs)
+    return Difference(
+        only_here=tuple(t.key for t in ours.tokens if theirs.find_token(t.key) is None),
+        only_there=tuple(t.key for t in theirs.tokens if ours.find_token(t.key) is None),
+        clashing=tuple(
+            t.key for t in theirs.tokens if ours.find_token(t.key) is None and t not in new
+        ),
+        differing=tuple(
+            t.key
+            for t in ours.tokens
+            if theirs.find_token(t.key) is not None and not is_equal(ours, theirs, t.key)
+        ),
+        isolation=find_isolation_differences(ours, theirs),
+    )
+
+
+def check_generation(theirs: int, highest: int) -> None:
+    """Args: theirs: of a copy; highest: that is known here.
+
+    Raises:
+        Refused: taken over, a made-up one would leave none for the next write.
+    """
+    if theirs > highest + _FURTHEST_AHEAD:
+        raise Refused("that copy claims a generation that no vault reaches")
 
 
 def is_equal(ours: Contents, theirs: Contents, key: TokenKey) -> bool:

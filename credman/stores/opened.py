@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from credman.core.errors import CredmanError
+from credman.core.errors import CredmanError, NotAVault
 from credman.core.secret import Secret
+from credman.stores.base import Unlocker
 from credman.stores.seen import LastSeen
-from credman.vault import keys
+from credman.vault import age, keys, slots
 from credman.vault.container import SealedVault
 from credman.vault.document import Document
 from credman.vault.rekeying import find_recovery_slot
@@ -64,3 +65,23 @@ def find_key(sealed: SealedVault, passphrase: Secret) -> Key | None:
         return Key(document.identity, slot, recipient=public)
     found = sealed.find_slot(passphrase)
     return None if found is None else Key(found[1], str(found[0].number), passphrase)
+
+
+def check_has_way_in(sealed: SealedVault, unlocker: Unlocker) -> None:
+    """To be called before anybody is asked for what opens it. Tells of a vault, such as a backup,
+    that has no other way in than its recovery key.
+
+    Raises:
+        NotAVault: nothing that a person may have opens it.
+    """
+    if sealed.slots:
+        return
+    # The first stanza is to the vault's own identity, which nobody ever sees.
+    if not any(stanza.type == age.X25519 for stanza in sealed.header.stanzas[1:]):
+        raise NotAVault("this is an age file, but not a credman vault: no passphrase opens it")
+    unlocker.tell("only a recovery key opens it: type that in place of the passphrase")
+
+
+def has_passphrase(sealed: SealedVault) -> bool:
+    """Whether a passphrase is one of the ways to open it."""
+    return any(slot.stanza.type == slots.ARGON2ID for slot in sealed.slots)

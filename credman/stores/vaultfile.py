@@ -18,7 +18,6 @@ from credman.core.errors import (
     HeaderDamaged,
     Locked,
     NoMatch,
-    NotAVault,
     NoVault,
     Refused,
     RolledBack,
@@ -33,7 +32,13 @@ from credman.stores.base import Committed, Surroundings
 from credman.stores.keyringslots import open_with_keyring
 from credman.stores.lineage import describe_rollback
 from credman.stores.location import lock_of, resolve
-from credman.stores.opened import Key, Loaded, find_key
+from credman.stores.opened import (
+    Key,
+    Loaded,
+    check_has_way_in,
+    find_key,
+    has_passphrase,
+)
 from credman.stores.seen import (
     LastSeen,
     forget_last_seen,
@@ -140,10 +145,11 @@ class VaultFile:
 
     def refuse_unproven(self, loaded: Loaded) -> Refused:
         document = loaded.document
+        way = "passwd" if has_passphrase(loaded.sealed) else "slot add passphrase"
         return Refused(
             f"opened with the recovery key, so it can only be read: vault "
             f"{document.vault_id}, generation {document.generation}",
-            hint="credman passwd sets a new passphrase, and then it can be written to",
+            hint=f"credman {way} sets a new passphrase, and then it can be written to",
         )
 
     def find_rollback(self, loaded: Loaded) -> CredmanError | None:
@@ -164,6 +170,10 @@ class VaultFile:
         could have made a vault that it opens, but neither one that a passphrase of ours opens, nor
         the one that was written here last."""
         return self.key is None or self.key.recipient is None or loaded.seen == loaded.state
+
+    def is_own(self, path: str) -> bool:
+        """Whether it is one of the files of this vault, there already or not."""
+        return os.path.realpath(path) in (self.path, self.backup, self._lock)
 
     def write(
         self,
@@ -232,8 +242,7 @@ class VaultFile:
             raise
 
     def _unlock(self, sealed: SealedVault) -> None:
-        if not sealed.slots:
-            raise NotAVault("this is an age file, but not a credman vault: no passphrase opens it")
+        check_has_way_in(sealed, self._unlocker)
         problem: CredmanError | None = None
         try:
             found = open_with_keyring(self._unlocker, sealed)

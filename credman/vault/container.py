@@ -27,9 +27,9 @@ from credman.core.errors import (
 from credman.core.secret import Secret
 from credman.vault import age, keys, slots
 from credman.vault.document import (
-    Ancestor,
     Document,
     extend_history,
+    list_states,
     parse_document,
     render_document,
 )
@@ -216,9 +216,8 @@ def seal_vault(document: Document, slot_stanzas: Sequence[age.Stanza]) -> bytes:
 
 def next_document(sealed: SealedVault, document: Document) -> Document:
     """Returns: the document of the generation after ``sealed``, with ``sealed`` in its history."""
-    latest = Ancestor(document.generation, sealed.file_hash)
-    history = extend_history(document.history, [latest])
-    return replace(document, generation=document.generation + 1, history=history)
+    history = extend_history(document.history, list_states(document, sealed.file_hash))
+    return replace(document, generation=document.generation + 1, history=history, backup_of=None)
 
 
 def _compute_auth(identity: bytes, header: bytes, line: bytes) -> bytes:

@@ -15,12 +15,11 @@ from datetime import datetime
 
 from credman.core.errors import CredmanError, PayloadDamaged
 from credman.core.intervals import format_instant
-from credman.core.model import Address, Contents, Environment
-from credman.core.names import check_name
+from credman.core.model import Address, Contents
 from credman.core.secret import Secret
 from credman.vault import keys, slots
 from credman.vault.records import Record, load_strict, refuse_duplicates
-from credman.vault.tokens import read_token, token_to_json
+from credman.vault.tokens import environment_to_json, read_environment, read_token, token_to_json
 
 MAX_HISTORY = 64
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -56,6 +55,8 @@ class Ancestor:
 
 @dataclass(frozen=True, slots=True)
 class Document:
+    """Args: backup_of: the file that this is a backup of, where it is one."""
+
     identity: bytes = field(repr=False)
     vault_id: str
     generation: int
@@ -66,6 +67,20 @@ class Document:
     slots: tuple[SlotLabel, ...] = ()
     history: tuple[Ancestor, ...] = ()
     extra: Mapping[str, object] = field(default_factory=dict)
+    backup_of: Ancestor | None = None
+
+
+def list_states(document: Document, file_hash: str) -> tuple[Ancestor, ...]:
+    """Args: file_hash: of the file that holds the document.
+
+    Returns:
+        The files that are this very state: itself and, of a backup, the one it was made of.
+    """
+    own = Ancestor(document.generation, file_hash)
+    # An older program keeps the field in what it writes later; there it is of another generation.
+    if document.backup_of is None or document.backup_of.generation != document.generation:
+        return (own,)
+    return (own, document.backup_of)
 
 
 def extend_history(history: Iterable[Ancestor], more: Iterable[Ancestor]) -> tuple[Ancestor, ...]:
@@ -104,12 +119,12 @@ def render_document(document: Document) -> bytes:
             for s in document.slots
         ],
         "next_slot": document.next_slot,
-        "environments": [
-            {"name": e.name, "isolated": e.isolated, **e.extra} for e in contents.environments
-        ],
+        "environments": [environment_to_json(e) for e in contents.environments],
         "tokens": [token_to_json(t, contents.values) for t in contents.tokens],
         **document.extra,
     }
+    if document.backup_of is not None:
+        out["backup_of"] = [document.backup_of.generation, document.backup_of.file_hash]
     return json.dumps(out, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
@@ -139,10 +154,11 @@ def _document(record: Record) -> Document:
         slots=record.take_records("slots", _slot_label),
         next_slot=record.take_count("next_slot"),
         contents=Contents(
-            environments=record.take_records("environments", _environment),
+            environments=record.take_records("environments", read_environment),
             tokens=record.take_records("tokens", lambda item: read_token(item, values)),
             values=values,
         ),
+        backup_of=_backup_of(record.take_optional("backup_of", list)),
         extra=record.rest(),
     )
     if not slots.VAULT_ID.fullmatch(document.vault_id):
@@ -172,6 +188,10 @@ def _ancestor(item: object) -> Ancestor:
     return Ancestor(generation, file_hash)
 
 
+def _backup_of(item: list[object] | None) -> Ancestor | None:
+    return None if item is None else _ancestor(item)
+
+
 def _recipient(record: Record) -> Recipient:
     public_key = record.take("key", str)
     if keys.render_recipient(keys.parse_recipient(public_key)) != public_key:
@@ -188,8 +208,3 @@ def _slot_label(record: Record) -> SlotLabel:
         record.take_instant("created_at"),
         record.rest(),
     )
-
-
-def _environment(record: Record) -> Environment:
-    name = check_name("environment", record.take("name", str))
-    return Environment(name, record.take("isolated", bool), record.rest())

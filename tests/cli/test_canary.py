@@ -46,6 +46,8 @@ GOOD: dict[str, list[list[str]]] = {
     "slot remove": [["0", "--yes"], ["recovery", "--yes"]],
     "recovery new": [["--recovery-file", "key", "--yes"]],
     "recovery verify": [["--recovery-file", "key"], []],
+    "store move": [["file:other.age", "--yes"], ["file:other.age"]],
+    "backup": [["b.age"], ["--new-passphrase-fd", "5"], ["--passphrase", "--new-passphrase-fd=5"]],
     "restore": [["--previous", "--yes"], ["--previous"], ["other.age", "--merge"]],
     "doctor": [[], ["--json"], ["--accept", "--yes"]],
     "providers": [[], ["hf"], ["--json"]],

@@ -181,3 +181,20 @@ def test_nothing_of_a_value_is_on_the_disk_or_said(here: Desk) -> None:
         for file in (p for p in root.rglob("*") if p.is_file()):
             assert value.encode() not in file.read_bytes()
             assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_token_whose_item_is_gone_can_be_removed_and_added_again(here: Desk) -> None:
+    here.run("add", "hf", "-e", "prod", "-p", "work", "--no-check")
+    here.bus.call("secret-tool", "clear", "service", "credman:prod/work", "username", "hf#1")
+    for command in (("get", "hf"), ("env",), ("show", "hf")):
+        done = here.credman(*command, "-e", "prod", "-p", "work")
+        assert done.exit_code == 5
+        lines = [line for line in done.stderr.splitlines() if line.startswith("credman: ")]
+        assert lines == [
+            "credman: error: the item hf#1 of credman:prod/work is gone from the keyring",
+            "credman: hint: another program removed or changed it: credman remove hf -e prod "
+            "-p work and add it again, or credman restore a backup",
+        ]
+    here.run("remove", "hf", "-e", "prod", "-p", "work", "--yes")
+    here.run("add", "hf", "-e", "prod", "-p", "work", "--no-check")
+    assert here.run("get", "hf", "-e", "prod", "-p", "work").text == make_value()

@@ -29,7 +29,7 @@ class Place(Protocol):
 class Ringing(Answers):
     """Knows a keyring, and no passphrase."""
 
-    answers: tuple[()] = ()
+    answers: tuple[Secret, ...] = ()
     bus: Place | None = None
 
     def keyring(self, *, opening: bool = False) -> OsKeyring | None:

@@ -75,9 +75,11 @@ def test_an_unknown_kind_is_named_with_the_known_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_every_scheme_opens_nothing_by_itself(tmp_path: Path, scheme: str) -> None:
     home = tmp_path / "place"
-    store = open_store(f"{scheme}:{home}/vault.age", make_surroundings(home))
-    assert not store.exists()
+    rest = {"file": f"{home}/vault.age"}.get(scheme, "")
+    store = open_store(f"{scheme}:{rest}", make_surroundings(home))
     assert store.describe()["kind"] == scheme
+    if scheme == "file":  # a keyring has to be asked
+        assert not store.exists()
     assert not home.exists()
 
 
@@ -97,7 +99,8 @@ def test_a_plug_in_cannot_take_a_built_in_kind(
     install(tmp_path / "site", *(f"{scheme} = example_store:Stolen" for scheme in SCHEMES))
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     for scheme, target in SCHEMES.items():
-        store = open_store(f"{scheme}:x.age", make_surroundings(tmp_path))
+        rest = {"file": "x.age"}.get(scheme, "")
+        store = open_store(f"{scheme}:{rest}", make_surroundings(tmp_path))
         assert f"{type(store).__module__}:{type(store).__name__}" == target
 
 

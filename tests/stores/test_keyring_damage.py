@@ -25,7 +25,7 @@ from credman.core.errors import (
 )
 from credman.core.scope import Selection
 from credman.session import Session
-from credman.stores import disk, keyring, machine
+from credman.stores import disk, keyringplace, machine
 from credman.stores.base import open_store
 from credman.stores.keyringindex import INDEX_SERVICE, SLOTS, parse_index, render_index
 from credman.stores.testing import NEWER, find_address
@@ -212,7 +212,7 @@ def test_the_lock_is_of_the_user_whatever_credman_home_says(
     home: Path, found: Bus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_ring(home, found, "one")
-    monkeypatch.setattr(keyring, "_LOCK_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(keyringplace, "_LOCK_WAIT_SECONDS", 0.1)
     environ = {
         "CREDMAN_HOME": str(tmp_path / "elsewhere"),
         "XDG_STATE_HOME": str(tmp_path / "state"),

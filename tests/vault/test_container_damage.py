@@ -98,7 +98,10 @@ def test_every_start_cut_off_is_refused() -> None:
             open_as_owner(MADE.file[length:])
 
 
-@pytest.mark.parametrize("junk", [b"\0", b"\n", b" ", b"{}", os.urandom(16), bytes(1 << 20)])
+JUNK = [b"\0", b"\n", b" ", b"{}", os.urandom(16), bytes(1 << 20)]
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=range(len(JUNK)))
 def test_appended_bytes_are_refused(junk: bytes) -> None:
     for open_it in (open_as_owner, open_with_recovery, open_with_passphrase):
         with pytest.raises(PayloadDamaged):
