@@ -12,7 +12,7 @@ from credman.cli.keychange import confirm
 from credman.cli.options import Invocation, YesOption, command
 from credman.core.errors import NotFound, Refused, Unavailable, UsageError, VaultMissing
 from credman.core.model import TokenKey
-from credman.stores.base import Copy, Difference
+from credman.stores.base import Copy, Difference, SlotStore
 
 _MOST_NAMES = 6
 
@@ -59,11 +59,12 @@ def restore(
         raise none from None
     show_side(context, "here", current)
     show_side(context, "there", copy)
+    what = "vault" if isinstance(store, SlotStore) else "store"
     if copy.is_current:
-        raise Refused("that is the vault as it is")
+        raise Refused(f"that is the {what} as it is")
     if not copy.is_whole:
         raise Refused(
-            "that is another vault, and does not replace this one",
+            f"that is another {what}, and does not replace this one",
             hint=f"--store {shlex.quote(f'file:{path}')} opens it where it lies",
         )
     difference = store.compare(copy)
@@ -76,7 +77,7 @@ def restore(
     if merge and difference.clashing:
         clashing = _names(difference.clashing)
         context.note(f"         left out, another token here gives their variable: {clashing}")
-    question = "take what is missing here?" if merge else "make the copy the vault?"
+    question = "take what is missing here?" if merge else f"make the copy the {what}?"
     confirm(invocation, question, yes=yes)
     kept = session.restore(copy, merge=merge)
     invocation.report(session)
@@ -85,7 +86,7 @@ def restore(
         return
     context.note(f"restored{f'; what was here is kept as {kept}' if kept else ''}")
     context.note("its tokens are unsure until they are checked: some may have been replaced since")
-    if current.problem is not None:
+    if current.problem is not None and isinstance(store, SlotStore):
         context.note("the vault is opened by what opened the copy")
 
 
