@@ -3,6 +3,7 @@
 .PHONY: demo test test-deep lint docs format contracts benchmark fuzz clean
 
 BIN := .venv/bin
+IN_PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 SOURCES := $(shell git ls-files 'credman/*' pyproject.toml 2>/dev/null)
 
 demo: .venv/installed
@@ -10,13 +11,13 @@ demo: .venv/installed
 
 test: .venv/developed
 	@sh scripts/install-system-packages.sh
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(IN_PARALLEL) $(PYTEST_ARGS)
 	@sh scripts/smoke-newest-python.sh
 
 # The fault sweeps again, every call with every error, through the command line.
 test-deep: .venv/developed
 	@sh scripts/install-system-packages.sh
-	$(BIN)/python -m pytest -m deep $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(IN_PARALLEL) -m deep $(PYTEST_ARGS)
 
 lint: .venv/developed
 	$(BIN)/ruff format --check .

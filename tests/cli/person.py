@@ -63,6 +63,17 @@ class Person:
         flags: int = termios.tcgetattr(self.child.child_fd)[3]
         return flags
 
+    def types_until(self, text: str, holds: Callable[[], bool]) -> None:
+        """Types it again after a while: a shell that takes the terminal over may drop it."""
+        for _ in range(5):
+            self.types(text)
+            end = time.monotonic() + _SECONDS / 5
+            while time.monotonic() < end:
+                if holds():
+                    return
+                time.sleep(0.01)
+        raise AssertionError(self.screen)
+
     def wait_until(self, holds: Callable[[], bool]) -> None:
         end = time.monotonic() + _SECONDS
         while not holds():

@@ -226,8 +226,7 @@ class TestStoppedAndContinued:
             job = os.tcgetpgrp(who.child.child_fd)
             who.types("\x1a")
             is_stopped(who, shell)
-            who.types("kill %1\r")
-            who.wait_until(lambda: is_gone(job))
+            who.types_until("kill %1\r", lambda: is_gone(job))
             who.types("exit\r")
             assert who.leaves() in (0, 128 + signal.SIGTERM)
 

@@ -79,5 +79,6 @@ def exit_code_of(file: bytes, *argv: str, passphrase: str = PASSPHRASE) -> int |
     outcome = call(*(argv or ("list",)), passphrase=passphrase)
     assert vault_path().read_bytes() == file
     assert [path.name for path in vault_path().parent.iterdir() if path.suffix == ".tmp"] == []
-    assert bool(outcome.exit_code) == outcome.stderr.startswith("credman: error: ")
+    said = any(line.startswith("credman: error: ") for line in outcome.stderr.splitlines())
+    assert bool(outcome.exit_code) == said
     return outcome.exit_code
