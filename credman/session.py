@@ -31,7 +31,8 @@ from credman.stores.additions import (
     plan_copying,
     plan_renaming,
 )
-from credman.stores.base import BackupStore, Committed, Copy, CopyStore, SlotStore, Snapshot
+from credman.stores.base import Committed, SlotStore, Snapshot
+from credman.stores.capabilities import BackupStore, Copy, CopyStore
 from credman.stores.changes import Change, PutToken, RemoveToken
 from credman.view import View
 

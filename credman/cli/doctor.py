@@ -19,7 +19,8 @@ from credman.core.errors import CredmanError, Refused, UsageError, VaultMissing
 from credman.core.names import quote_untrusted
 from credman.oskeyring.choice import state_file
 from credman.session import Session
-from credman.stores.base import CopyStore, Fact, Store
+from credman.stores.base import Store
+from credman.stores.capabilities import CopyStore, Fact
 
 _FINDINGS = 8
 _LABEL_WIDTH = 10

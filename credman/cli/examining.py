@@ -25,7 +25,8 @@ from credman.core.errors import (
 )
 from credman.core.keyslots import SlotKind
 from credman.oskeyring.client import KeyringUnavailable
-from credman.stores.base import CopyStore, ExaminedStore, Fact, SlotStore, Snapshot, Store
+from credman.stores.base import SlotStore, Snapshot, Store
+from credman.stores.capabilities import CopyStore, ExaminedStore, Fact
 from credman.stores.location import lock_of
 from credman.stores.looking import find_exposure
 

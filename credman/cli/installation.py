@@ -16,7 +16,7 @@ from credman.core.config import Config, load_config
 from credman.core.errors import CredmanError, UsageError
 from credman.core.names import check_name, looks_like_value
 from credman.core.runtime import is_unattended
-from credman.stores.base import Fact
+from credman.stores.capabilities import Fact
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from credman.core.paths import Paths
-from credman.stores.base import Fact
+from credman.stores.capabilities import Fact
 
 _MOST_ENTRIES = 200
 

@@ -24,7 +24,7 @@ from credman.oskeyring.choice import (
     state_file,
 )
 from credman.oskeyring.client import KeyringUnavailable, OsKeyring, Situation
-from credman.stores.base import Fact
+from credman.stores.capabilities import Fact
 
 _GROUP = "keyring.backends"
 _IN_FILES = ("keyrings.alt", "keyrings.cryptfile")

@@ -12,7 +12,8 @@ from credman.cli.keychange import confirm
 from credman.cli.options import Invocation, YesOption, command
 from credman.core.errors import NotFound, Refused, Unavailable, UsageError, VaultMissing
 from credman.core.model import TokenKey
-from credman.stores.base import Copy, Difference, SlotStore
+from credman.stores.base import SlotStore
+from credman.stores.capabilities import Copy, Difference
 
 _MOST_NAMES = 6
 

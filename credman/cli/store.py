@@ -23,7 +23,8 @@ from credman.core.errors import (
 )
 from credman.core.secret import Secret
 from credman.oskeyring.client import OsKeyring
-from credman.stores.base import CopyStore, SlotStore, Store, Surroundings, open_store
+from credman.stores.base import SlotStore, Store, Surroundings, open_store
+from credman.stores.capabilities import CopyStore
 from credman.stores.moving import Move, Moved, Plan, busy
 
 _ATTEMPTS = 20

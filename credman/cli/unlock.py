@@ -6,10 +6,15 @@ Rule: with nobody to ask it fails at once, with the way out; it never waits and 
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Callable, Iterator
 
 from credman.cli.context import Context
+from credman.cli.passphrases import (
+    check_passphrase,
+    check_strength,
+    normalize,
+    passphrase_from_bytes,
+)
 from credman.core.errors import Locked, Refused, Unavailable, UsageError, WrongPassphrase
 from credman.core.paths import make_private_directory
 from credman.core.secret import Secret
@@ -26,8 +31,6 @@ from credman.oskeyring.client import KeyringUnavailable, OsKeyring, Situation
 from credman.stores.disk import replace_file
 
 TRIES = 3
-MIN_CHARACTERS = 8
-MAX_BYTES = 4096
 _COMMAND_SECONDS = 60
 
 
@@ -121,7 +124,7 @@ class PassphraseSource:
                 self._context.note(error.message)
                 continue
             again = terminal.read_hidden("again: ")
-            if _normal(passphrase) == _normal(again):
+            if normalize(passphrase) == normalize(again):
                 return passphrase
             self._context.note("the two differ, try again")
         raise Refused("no passphrase was chosen", hint="nothing was changed")
@@ -240,7 +243,7 @@ class PassphraseSource:
             given = os.fsencode(environ["CREDMAN_PASSPHRASE"])
             return "CREDMAN_PASSPHRASE", check_passphrase(Secret.from_bytes(given))
         if environ.get("CREDMAN_PASSPHRASE_COMMAND"):
-            return "CREDMAN_PASSPHRASE_COMMAND", _from_bytes(self._run_command())
+            return "CREDMAN_PASSPHRASE_COMMAND", passphrase_from_bytes(self._run_command())
         return None
 
     def _read_from(self, option: str, descriptor: int) -> Secret:
@@ -252,7 +255,7 @@ class PassphraseSource:
                 hint="without it the passphrase is asked for, hidden",
             )
         try:
-            return _from_bytes(context.read_descriptor(descriptor))
+            return passphrase_from_bytes(context.read_descriptor(descriptor))
         except UsageError as error:
             raise UsageError(f"{option}: {error.message}") from None
 
@@ -280,44 +283,3 @@ class PassphraseSource:
         if done.returncode:
             raise Locked(f"CREDMAN_PASSPHRASE_COMMAND failed with status {done.returncode}")
         return done.stdout
-
-
-def strip_line_end(data: bytes) -> bytes:
-    """Returns: the data less one trailing line end, LF or CR LF."""
-    if data.endswith(b"\n"):
-        data = data[:-1]
-        if data.endswith(b"\r"):
-            data = data[:-1]
-    return data
-
-
-def check_passphrase(passphrase: Secret) -> Secret:
-    """Raises: UsageError: it is empty, too long, or not UTF-8."""
-    try:
-        size = len(passphrase.encode("utf-8"))
-    except UnicodeEncodeError:
-        raise UsageError("the passphrase is not UTF-8 text") from None
-    if not size:
-        raise UsageError("the passphrase is empty")
-    if size > MAX_BYTES:
-        raise UsageError(f"the passphrase is longer than {MAX_BYTES} bytes")
-    return passphrase
-
-
-def check_strength(passphrase: Secret) -> Secret:
-    """Raises: UsageError: too short to be a new passphrase, or in the form of a recovery key."""
-    from credman.vault.keys import is_identity
-
-    if len(_normal(check_passphrase(passphrase))) < MIN_CHARACTERS:
-        raise UsageError(f"a passphrase has at least {MIN_CHARACTERS} characters")
-    if is_identity(passphrase):  # at the next prompt it would be taken for a recovery key
-        raise UsageError("a passphrase cannot be an age secret key")
-    return passphrase
-
-
-def _from_bytes(data: bytes) -> Secret:
-    return check_passphrase(Secret.from_bytes(strip_line_end(data)))
-
-
-def _normal(passphrase: Secret) -> str:
-    return unicodedata.normalize("NFC", passphrase)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from credman.cli.options import Invocation
+from credman.cli.passphrases import strip_line_end
 from credman.cli.terminal import SeveralLines
-from credman.cli.unlock import strip_line_end
 from credman.core.errors import Locked, Refused, UsageError
 from credman.core.model import MAX_VALUE_BYTES, Field, Token
 from credman.core.names import check_variable, quote_untrusted, variable_from_name

@@ -10,7 +10,7 @@ import re
 
 from credman.core.errors import CredmanError, NoMatch
 from credman.stores import disk, looking
-from credman.stores.base import Copy
+from credman.stores.capabilities import Copy
 from credman.stores.lineage import Relation, relate
 from credman.stores.merging import describe
 from credman.stores.opened import Loaded

@@ -30,7 +30,8 @@ from credman.core.model import Contents
 from credman.core.secret import Secret
 from credman.oskeyring.client import KeyringUnavailable
 from credman.stores import disk
-from credman.stores.base import Committed, Copy, Difference, Unlocker
+from credman.stores.base import Committed, Unlocker
+from credman.stores.capabilities import Copy, Difference
 from credman.stores.keyringslots import open_with_keyring
 from credman.stores.lineage import Relation, find_common_generation, relate
 from credman.stores.merging import (

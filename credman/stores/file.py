@@ -23,16 +23,9 @@ from credman.core.paths import make_private_directory
 from credman.core.secret import Secret
 from credman.stores import disk
 from credman.stores.backup import write_backup
-from credman.stores.base import (
-    Committed,
-    Copy,
-    Creation,
-    Difference,
-    Snapshot,
-    Surroundings,
-    pick,
-)
+from credman.stores.base import Committed, Creation, Snapshot, Surroundings, pick
 from credman.stores.beside import find_beside
+from credman.stores.capabilities import Copy, Difference
 from credman.stores.changes import Change, apply_changes
 from credman.stores.copies import Copies
 from credman.stores.keyringslots import KeyringItems

@@ -22,15 +22,8 @@ from credman.core.model import Address, Contents, TokenKey
 from credman.core.secret import Secret
 from credman.oskeyring.client import KeyringUnavailable
 from credman.stores.backup import make_document, write_backup
-from credman.stores.base import (
-    Committed,
-    Copy,
-    Creation,
-    Difference,
-    Fact,
-    Snapshot,
-    Surroundings,
-)
+from credman.stores.base import Committed, Creation, Snapshot, Surroundings
+from credman.stores.capabilities import Copy, Difference, Fact
 from credman.stores.changes import Change, apply_changes
 from credman.stores.keyringcopies import KeyringCopies
 from credman.stores.keyringindex import SLOTS, Place, read_head

@@ -22,7 +22,8 @@ from credman.core.errors import (
 from credman.core.model import Address, Contents
 from credman.core.secret import Secret
 from credman.stores import disk
-from credman.stores.base import Committed, Copy, Difference, Unlocker
+from credman.stores.base import Committed, Unlocker
+from credman.stores.capabilities import Copy, Difference
 from credman.stores.copies import open_sealed
 from credman.stores.keyringplace import URL, KeyringPlace, make_index, succeed
 from credman.stores.keyringstate import State, read_values

@@ -14,7 +14,7 @@ from credman.core.errors import CredmanError, PayloadDamaged
 from credman.core.model import Address, TokenKey
 from credman.core.names import DEFAULT_PROFILE
 from credman.core.secret import Secret
-from credman.stores.base import Fact
+from credman.stores.capabilities import Fact
 from credman.stores.keyringindex import (
     INDEX_SERVICE,
     JOURNAL,

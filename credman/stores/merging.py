@@ -14,7 +14,7 @@ from credman.core.intervals import format_instant
 from credman.core.model import Address, Contents, Token, TokenKey
 from credman.core.names import WELL_KNOWN_ENVIRONMENTS
 from credman.core.secret import Secret
-from credman.stores.base import Difference
+from credman.stores.capabilities import Difference
 from credman.stores.opened import Key, Loaded
 from credman.stores.seen import LastSeen
 from credman.vault import slots

@@ -14,7 +14,8 @@ from tests.cli.test_doctor import doctor
 
 EXAMPLE = """
 from credman.core.errors import Locked, PayloadDamaged, Unavailable
-from credman.stores.base import Creation, Fact
+from credman.stores.base import Creation
+from credman.stores.capabilities import Fact
 from credman.stores.memory import MemoryStore
 
 class ExampleStore(MemoryStore):

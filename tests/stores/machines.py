@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from credman.core.secret import Secret
-from credman.stores.base import Copy
+from credman.stores.capabilities import Copy
 from credman.stores.file import FileStore
 from credman.vault.document import Document
 from tests.matrix.faults import copy_home
