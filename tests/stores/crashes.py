@@ -28,11 +28,20 @@ def run_dying(action: Callable[[], object], *, at: int, is_torn: bool) -> int:
     Returns:
         ``DIED``, or the exit code of what was raised; 0 if there are fewer calls.
     """
+    return run_child(lambda: _arm(at, is_torn=is_torn), action)
+
+
+def run_child(arm: Callable[[], None], action: Callable[[], object]) -> int:
+    """Runs an action in a process of its own. Args: arm: what makes it die, done there first.
+
+    Returns:
+        ``DIED``, or the exit code of what was raised.
+    """
     child = os.fork()
     if not child:
         code = BROKEN
         try:
-            _arm(at, is_torn=is_torn)
+            arm()
             action()
             code = 0
         except CredmanError as error:

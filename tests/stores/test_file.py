@@ -43,11 +43,6 @@ from tests.stores.places import (
 )
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "place"
-
-
 def write_png() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + bytes(100)
 

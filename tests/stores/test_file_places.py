@@ -39,11 +39,6 @@ LOOSE_MODES = [
 ]
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "place"
-
-
 @pytest.mark.parametrize(("mode", "directory", "words"), LOOSE_MODES)
 def test_what_others_may_reach_is_said_and_ends_with_the_next_write(
     home: Path, mode: int, directory: int, words: str

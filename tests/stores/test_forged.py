@@ -22,11 +22,6 @@ from tests.stores.key_places import (
 from tests.stores.places import add, names, open_vault, vault_file
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "place"
-
-
 def public(recovery: bytes) -> str:
     return keys.render_recipient(age.public_key(recovery))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,17 +46,6 @@ from tests.stores.rings import (
 )
 
 PASSPHRASE = Secret("EXAMPLE passphrase of a backup")
-
-
-@pytest.fixture
-def found(tmp_path: Path) -> Iterator[Bus]:
-    with bus(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "place"
 
 
 @pytest.fixture

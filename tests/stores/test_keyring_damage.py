@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from credman.stores import disk, keyringplace, machine
 from credman.stores.base import open_store
 from credman.stores.keyringindex import INDEX_SERVICE, SLOTS, parse_index, render_index
 from credman.stores.testing import NEWER, find_address
-from tests.oskeyring.bus import Bus, bus
+from tests.oskeyring.bus import Bus
 from tests.stores.places import add, make_surroundings, names
 from tests.stores.rings import (
     CREATION,
@@ -43,17 +43,6 @@ from tests.stores.rings import (
     open_ring,
     set_item,
 )
-
-
-@pytest.fixture
-def found(tmp_path: Path) -> Iterator[Bus]:
-    with bus(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "place"
 
 
 def damage_counting_index(found: Bus, home: Path) -> None:

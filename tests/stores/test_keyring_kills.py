@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from credman.session import Session
 from credman.stores.keyring import KeyringStore
 from credman.stores.testing import find_address
 from tests.oskeyring.bus import Bus, bus, wait_until
-from tests.stores.crashes import BROKEN, DIED
+from tests.stores.crashes import DIED, run_child
 from tests.stores.model import open_session as open_anywhere
 from tests.stores.places import add, names
 from tests.stores.rings import CREATION, find_leftovers, make_ring, open_ring
@@ -41,20 +40,7 @@ def run_dying(bus: Bus, action: Callable[[], object], *, at: int, is_sent: bool)
         ``DIED``, or the exit code of what was raised; 0 if there are fewer calls.
     """
     others = bus.workers()
-    child = os.fork()
-    if not child:
-        code = BROKEN
-        try:
-            _arm(at, is_sent=is_sent)
-            action()
-            code = 0
-        except CredmanError as error:
-            code = error.exit_code
-        except BaseException:  # noqa: BLE001  # a child must not go on with its parent's tests
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    code = run_child(lambda: _arm(at, is_sent=is_sent), action)
     wait_until(lambda: not bus.workers() - others)  # it sees that nobody is there, and ends
     return code
 

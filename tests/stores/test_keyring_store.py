@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from credman.core.config import Config
 from credman.core.model import Address, Field, TokenKey
@@ -18,7 +15,7 @@ from credman.stores.keyring import KeyringStore
 from credman.stores.keyringindex import INDEX_SERVICE, JOURNAL, SLOTS
 from credman.stores.keyringitems import digest
 from credman.stores.testing import find_address, make_token, put
-from tests.oskeyring.bus import Bus, bus
+from tests.oskeyring.bus import Bus
 from tests.stores.places import add, names
 from tests.stores.rings import (
     SERVICE,
@@ -29,17 +26,6 @@ from tests.stores.rings import (
     open_ring,
     set_item,
 )
-
-
-@pytest.fixture
-def found(tmp_path: Path) -> Iterator[Bus]:
-    with bus(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "place"
 
 
 def add_parts(store: KeyringStore, name: str, **values: str) -> None:

@@ -8,18 +8,11 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
-
 from credman.stores.testing import find_address
 from tests.stores.driver import drive, read_line, start
 from tests.stores.places import add, leftovers, make_vault, names, open_vault
 
 WRITERS, TOKENS = 8, 10
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "place"
 
 
 def test_eight_writers_lose_nothing_and_readers_never_see_damage(home: Path) -> None:

@@ -31,11 +31,6 @@ from tests.stores.places import (
 )
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "place"
-
-
 def backup(home: Path) -> Path:
     return vault_file(home).with_name("vault.age.bak")
 

@@ -12,11 +12,6 @@ from credman.core.errors import RolledBack
 from tests.stores.places import add, find_seen, make_vault, names, open_vault, vault_file
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "place"
-
-
 def write_elsewhere(home: Path, *tokens: str) -> None:
     """Another machine writes: what this one saw last stays as it was."""
     record = find_seen(home)
