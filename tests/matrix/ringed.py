@@ -57,8 +57,9 @@ def add(here: Desk, name: str, *options: str) -> Outcome:
 def assert_whole(here: Desk, *names: str) -> None:
     """Just these tokens are there, and have their value."""
     env = call(here, "env", may_print=True)
-    expected = [f"export {name.upper()}='{CANARY}';" for name in sorted(names)]
-    assert (env.exit_code, sorted(env.text.splitlines()), env.stderr) == (0, expected, "")
+    expected = [f"export {name.upper()}='{CANARY}';" for name in names]
+    assert (env.exit_code, env.stderr) == (0, "")
+    assert sorted(env.text.splitlines()) == sorted(expected)
 
 
 def errors(outcome: Outcome) -> list[str]:
