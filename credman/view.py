@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from credman.core.config import Config
-from credman.core.errors import NotFound
+from credman.core.errors import NotFound, StoreConflict
 from credman.core.model import Address, Environment, Token
 from credman.core.names import check_name, find_nearest
 from credman.core.plan import PlanEntry, make_plan, visible_tokens
 from credman.core.scope import Scope, Selection, find_folded
 from credman.core.secret import Secret
 from credman.stores.base import Snapshot, Store
+
+_LOOKS = 5
 
 
 class View:
@@ -83,9 +85,24 @@ class View:
         return make_plan(self.visible(), only=only)
 
     def reveal(self, plan: Sequence[PlanEntry]) -> dict[str, Secret]:
-        """Returns: the values of a plan, by variable."""
-        values = self.store.reveal({entry.address for entry in plan})
-        return {entry.variable: values[entry.address] for entry in plan}
+        """Returns: the values of a plan, by variable.
+
+        Raises:
+            StoreConflict: others keep changing the store.
+        """
+        for _ in range(_LOOKS):
+            try:
+                values = self.store.reveal({entry.address for entry in plan})
+            except StoreConflict:
+                # Some of it is stored elsewhere by now: what gives the same variables counts.
+                self._snapshot = None
+                found = {entry.variable: entry for entry in self.plan()}
+                if not all(entry.variable in found for entry in plan):
+                    raise
+                plan = [found[entry.variable] for entry in plan]
+            else:
+                return {entry.variable: values[entry.address] for entry in plan}
+        raise _busy()
 
     def token(self, name: str) -> Token:
         """The token of this name that counts here.
@@ -112,15 +129,29 @@ class View:
         raise NotFound(f"no token named {name} in {where}", hint=hint)
 
     def values(self, token: Token) -> dict[str, Secret]:
-        """Returns: the values of the token's current version, by field, in field order."""
-        present = token.current.fields
-        addresses = {
-            f.name: Address(token.key, token.current.number, f.name)
-            for f in token.fields
-            if f.name in present
-        }
-        values = self.store.reveal(addresses.values())
-        return {name: values[address] for name, address in addresses.items()}
+        """Returns: the values of the token's current version, by field, in field order.
+
+        Raises:
+            StoreConflict: others keep changing the store.
+        """
+        for _ in range(_LOOKS):
+            present = token.current.fields
+            addresses = {
+                f.name: Address(token.key, token.current.number, f.name)
+                for f in token.fields
+                if f.name in present
+            }
+            try:
+                values = self.store.reveal(addresses.values())
+            except StoreConflict:
+                self._snapshot = None
+                found = self.snapshot().find_token(token.key)
+                if found is None or found.fields != token.fields:
+                    raise
+                token = found
+            else:
+                return {name: values[address] for name, address in addresses.items()}
+        raise _busy()
 
     def own_token(self, name: str) -> Token:
         """As ``token``; one that is inherited from the base environment is refused.
@@ -139,3 +170,7 @@ class View:
 
     def _warn(self, warnings: Sequence[str]) -> None:
         self.warnings.extend(w for w in warnings if w not in self.warnings)
+
+
+def _busy() -> StoreConflict:
+    return StoreConflict("others keep changing the store", hint="try again in a moment")

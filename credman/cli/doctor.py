@@ -19,7 +19,7 @@ from credman.core.errors import CredmanError, Refused, UsageError, VaultMissing
 from credman.core.names import quote_untrusted
 from credman.oskeyring.choice import state_file
 from credman.session import Session
-from credman.stores.base import Store
+from credman.stores.base import SlotStore, Store
 from credman.stores.capabilities import CopyStore, Fact
 
 _FINDINGS = 8
@@ -170,12 +170,13 @@ def _clean(text: str) -> str:
 
 def _accept(invocation: Invocation, session: Session, store: CopyStore, *, yes: bool) -> None:
     context = invocation.context
+    what = "vault" if isinstance(store, SlotStore) else "store"
     current = store.current()
     if isinstance(current.problem, VaultMissing):
-        context.note(f"there was a vault at {current.path}, and it is gone")
+        context.note(current.problem.message)
         confirm(invocation, "forget it?", yes=yes)
         kept = session.forget()
-        context.note("forgotten: credman add makes a new vault there")
+        context.note(f"forgotten: credman add makes a new {what} there")
         if kept:
             context.note(f"the copy before its last write is kept as {kept}")
         return
@@ -186,7 +187,7 @@ def _accept(invocation: Invocation, session: Session, store: CopyStore, *, yes: 
     if isinstance(snapshot.obstacle, Refused):  # opened by a key that proves nothing
         raise snapshot.obstacle
     if snapshot.obstacle is None:
-        context.note("there is nothing to accept: this vault is the one that was seen here last")
+        context.note(f"there is nothing to accept: this {what} is the one that was seen here last")
         return
     show_side(context, "here", current)
     context.note(f"         {snapshot.obstacle.message}")

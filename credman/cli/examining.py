@@ -168,7 +168,8 @@ def _examine_obstacle(report: StoreReport, snapshot: Snapshot, where: str) -> No
     way = f"credman doctor --accept{where} goes on with it" if is_rollback else ""
     if snapshot.obstacle.message not in snapshot.warnings:
         report.find("warning", snapshot.obstacle.message)
-    report.say("", f"so it is not written to: {way or snapshot.obstacle.hint}")
+    step = way or snapshot.obstacle.hint
+    report.say("", f"so it is not written to{f': {step}' if step else ''}")
 
 
 def _find_told(store: Store, told: Collection[str]) -> set[str]:

@@ -118,7 +118,7 @@ def _add_keyring(invocation: Invocation, session: Session, label: str, *, yes: b
     # The keyring was reset, or it is another machine's: its key is lost, so its slot goes.
     change = prepare_renewal(invocation, store, remove=former, add=(wanted,), yes=yes)
     session.change_slots(change)
-    tell_of_copies(invocation, "the former one")
+    _tell_of_lost_key(invocation)
 
 
 def _prepare_addition(
@@ -158,4 +158,14 @@ def slot_remove(
     session.change_slots(prepare_renewal(invocation, store, remove=[target.id], yes=yes))
     invocation.report(session)
     invocation.context.note(f"removed {shown}")
-    tell_of_copies(invocation, "it")
+    if target.kind is SlotKind.KEYRING:
+        _tell_of_lost_key(invocation)
+    else:
+        tell_of_copies(invocation, "it")
+
+
+def _tell_of_lost_key(invocation: Invocation) -> None:
+    invocation.context.note(
+        "what is saved from now on has a new key; copies made before that only the keyring opened "
+        "do not open any more"
+    )

@@ -131,11 +131,11 @@ class _NamedUnlocker:
         self.known: Secret | None = None
         self._source = source
 
-    def passphrases(self, of: str = "") -> Iterator[Secret]:
+    def passphrases(self, of: str = "", *, because: str = "") -> Iterator[Secret]:
         if self.known is not None:
             yield self.known
         try:
-            for passphrase in self._source.passphrases(of or self.name):
+            for passphrase in self._source.passphrases(of or self.name, because=because):
                 self.known = passphrase
                 yield passphrase
         except WrongPassphrase as error:

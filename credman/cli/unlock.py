@@ -15,7 +15,14 @@ from credman.cli.passphrases import (
     normalize,
     passphrase_from_bytes,
 )
-from credman.core.errors import Locked, Refused, Unavailable, UsageError, WrongPassphrase
+from credman.core.errors import (
+    CredmanError,
+    Locked,
+    Refused,
+    Unavailable,
+    UsageError,
+    WrongPassphrase,
+)
 from credman.core.paths import make_private_directory
 from credman.core.secret import Secret
 from credman.oskeyring.choice import (
@@ -53,7 +60,7 @@ class PassphraseSource:
         self._given: tuple[str, Secret] | None = None
         self._rings: list[OsKeyring] = []
 
-    def passphrases(self, of: str = "") -> Iterator[Secret]:
+    def passphrases(self, of: str = "", *, because: str = "") -> Iterator[Secret]:
         """What to try on an existing vault, or on another one named ``of``.
 
         Raises:
@@ -68,6 +75,8 @@ class PassphraseSource:
                 hint="if it is the right one, credman doctor and credman restore --previous help",
             )
         self._check_attended(f"{of or 'the vault'} is locked")
+        if because:
+            self._context.note(because)
         prompt = f"passphrase of {of}: " if of else "passphrase: "
         for tries in range(TRIES):
             if tries:
@@ -211,8 +220,11 @@ class PassphraseSource:
 
     def _remember(self, backend: str) -> None:
         state = self._context.paths.state
-        make_private_directory(state)
-        replace_file(state_file(state), render_choice(backend), check=lambda _: None)
+        try:
+            make_private_directory(state)
+            replace_file(state_file(state), render_choice(backend), check=lambda _: None)
+        except CredmanError as error:  # it works; it will be looked for again
+            self._context.warn(f"which keyring works is not remembered: {error.message}")
 
     def is_attended(self) -> bool:
         """Whether somebody is there to answer, or to read a recovery key."""

@@ -103,6 +103,7 @@ class OsKeyring:
         self._seconds = INTERACTIVE_SECONDS if is_attended else UNATTENDED_SECONDS
         self._process: subprocess.Popen[bytes] | None = None
         self._rest = b""
+        self._taken: str | None = None
 
     @property
     def title(self) -> str:
@@ -137,6 +138,26 @@ class OsKeyring:
         """Returns: whether there was such an item. Raises: KeyringUnavailable"""
         return bool(self._ask({"action": "delete", "service": service, "user": user}))
 
+    def take(self, name: str) -> bool | None:
+        """Takes a name that only one process has at a time, whatever its home is, until it is given
+        back or closed.
+
+        Returns:
+            False: somebody else has it; None: this keyring has no such thing.
+
+        Raises:
+            KeyringUnavailable
+        """
+        taken = self._ask({"action": "take", "name": name})
+        self._taken = name if taken else None
+        return None if taken is None else bool(taken)
+
+    def give(self, name: str) -> None:
+        """Gives it back. Raises: KeyringUnavailable"""
+        self._taken = None
+        if self._process is not None:
+            self._ask({"action": "give", "name": name})
+
     def close(self) -> None:
         """Ends the process that talks to the keyring. Twice does no harm."""
         process, self._process, self._rest = self._process, None, b""
@@ -167,10 +188,18 @@ class OsKeyring:
                 self._process = self._start()
                 paths = [os.path.abspath(p) for p in sys.path if p]
                 self._exchange({"path": paths, "backend": self.backend}, deadline)
+                self._take_again(deadline)
             return self._exchange(request, deadline)
         except BaseException:
             self.close()
             raise
+
+    def _take_again(self, deadline: float) -> None:
+        # The process that had the name was ended: somebody else may have it by now.
+        if self._taken is None:
+            return
+        if not self._exchange({"action": "take", "name": self._taken}, deadline):
+            raise KeyringUnavailable(Situation.FAILED, "and another process was quicker")
 
     def _exchange(self, request: Mapping[str, object], deadline: float) -> object:
         process = self._process

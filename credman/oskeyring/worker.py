@@ -9,12 +9,14 @@ one who asked is gone, and a prompt that nobody wants would stay on the screen.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import json
 import os
 import queue
 import sys
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 _CODES = {
@@ -43,6 +45,10 @@ _ABSENT = (
     "NameError",  # of a package that could not load what its platform lacks
 )
 _SILENT = ("TimeoutError", "DBusErrorResponseTimeout")
+
+_DO_NOT_QUEUE, _PRIMARY_OWNER, _ALREADY_OWNER = 4, 1, 4  # of the D-Bus specification
+_bus: list[Any] = []
+"""The connection that holds names, once there is one."""
 
 
 def main() -> None:
@@ -124,6 +130,7 @@ def _hold(loaded: Any) -> Any:
                 collection.session = self.item.session  # opened when its secret was read
             if isinstance(collection.connection, _HeldConnection):
                 self.held = collection
+            collection.search_items = functools.partial(_search_own, type(collection), collection)
             return collection
 
         def is_good(self, collection: Any) -> bool:
@@ -140,6 +147,14 @@ def _hold(loaded: Any) -> Any:
     return Held
 
 
+def _search_own(kind: Any, collection: Any, query: dict[str, str]) -> Iterator[Any]:
+    """Yields: the items with these attributes and no others but those that keyring gives all of its
+    own. A search finds those as well that somebody else made with more."""
+    for item in kind.search_items(collection, query):
+        if set(item.get_attributes()) - {"application", "xdg:schema"} == set(query):
+            yield item
+
+
 def _find_owner(connection: Any) -> str:
     """Returns: the unique name of the service: another one knows nothing of our session."""
     from jeepney.bus_messages import message_bus  # type: ignore[import-untyped]
@@ -149,7 +164,34 @@ def _find_owner(connection: Any) -> str:
     return str(owner)
 
 
+def _take(backend: Any, name: str) -> bool | None:
+    """Takes a name on the session bus: the bus gives it to one process, and takes it back when that
+    ends. Returns: whether it is ours; None: this keyring is not on that bus."""
+    if not hasattr(backend, "get_preferred_collection"):
+        return None
+    from jeepney.bus_messages import message_bus
+    from jeepney.io.blocking import Proxy, open_dbus_connection
+
+    if not _bus:
+        _bus.append(open_dbus_connection(bus="SESSION"))
+    (reply,) = Proxy(message_bus, _bus[0]).RequestName(name, _DO_NOT_QUEUE)
+    return reply in (_PRIMARY_OWNER, _ALREADY_OWNER)
+
+
+def _give(name: str) -> bool:
+    from jeepney.bus_messages import message_bus
+    from jeepney.io.blocking import Proxy
+
+    for connection in _bus:
+        Proxy(message_bus, connection).ReleaseName(name)
+    return True
+
+
 def _call(backend: Any, request: dict[str, Any]) -> object:
+    if request["action"] == "take":
+        return _take(backend, request["name"])
+    if request["action"] == "give":
+        return _give(request["name"])
     service, user = request["service"], request["user"]
     if request["action"] == "get":
         return backend.get_password(service, user)

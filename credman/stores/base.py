@@ -71,11 +71,12 @@ class Creation:
 class Unlocker(Protocol):
     """Whoever can be asked for what opens a store. Stores never prompt themselves."""
 
-    def passphrases(self, of: str = "") -> Iterator[Secret]:
+    def passphrases(self, of: str = "", *, because: str = "") -> Iterator[Secret]:
         """Yields what to try, one after the other, until the store stops asking.
 
         Args:
             of: what it opens, where that is not the store itself.
+            because: why a passphrase is needed, for whoever is asked.
 
         Raises:
             Locked: there is nobody to ask.

@@ -68,7 +68,7 @@ class Copies:
         self._shown = self._ours = self._obstacle = None
         try:
             self._shown = self._hash()
-            self._ours = loaded = self._vault.load()
+            self._ours = loaded = self._load()
         except (VaultMissing, NoVault) as error:
             return Copy(path, "missing", problem=error, is_whole=False)
         except VaultDamaged as error:
@@ -80,6 +80,15 @@ class Copies:
             self._obstacle = error
             return Copy(path, "not to be read", problem=error, is_whole=False)
         return Copy(path, "the vault", describe(loaded.document), loaded.document.contents.tokens)
+
+    def _load(self) -> Loaded:
+        try:
+            return self._vault.load()
+        except WrongPassphrase:
+            # What is not looked at would pass for damaged, and be replaced.
+            if not self._vault.open_as_last_resort():
+                raise
+            return self._vault.load()
 
     def read(self, path: str) -> Copy:
         resolved = os.path.realpath(path)
@@ -262,11 +271,14 @@ def open_sealed(sealed: SealedVault, path: str, unlocker: Unlocker) -> Key:
         NotAVault, Locked, WrongPassphrase, NoMatch, VaultDamaged
     """
     check_has_way_in(sealed, unlocker)
-    with contextlib.suppress(KeyringUnavailable, Locked):
+    because = ""
+    try:
         found = open_with_keyring(unlocker, sealed)
-        if found is not None:
-            return found
-    for passphrase in unlocker.passphrases(of=os.path.basename(path)):
+    except (KeyringUnavailable, Locked) as error:
+        found, because = None, error.message
+    if found is not None:
+        return found
+    for passphrase in unlocker.passphrases(of=os.path.basename(path), because=because):
         found = find_key(sealed, passphrase)
         if found is not None:
             return found

@@ -188,9 +188,10 @@ class FileStore:
             # Whoever forged a vault may have listed a key of his own in it.
             owner = None if is_proven else self._vault.require_key().recipient
             # Under the lock: two of them at once would put their keys into one item.
-            number = loaded.document.next_slot
-            vault_id = loaded.document.vault_id
-            made = None if wanted is None else self._items.make(vault_id, number, wanted.label)
+            document, made = loaded.document, None
+            if wanted is not None:
+                made = self._items.make(document.vault_id, document.next_slot, wanted.label)
+                document = replace(document, next_slot=made.number)
             try:
                 added = tuple(
                     made if isinstance(new, WantedKeyring) and made is not None else new
@@ -198,7 +199,7 @@ class FileStore:
                 )
                 keyed = change_slots(
                     loaded.sealed,
-                    loaded.document,
+                    document,
                     replace(change, add=added),
                     now=_now(),
                     sole_recipient=owner,
@@ -211,13 +212,13 @@ class FileStore:
                     replaces_backup=has_new_key,
                 )
             except BaseException:
-                if made is not None and not self._has_slot(number):
-                    self._items.remove(vault_id, [str(number)])
+                if made is not None and not self._has_slot(made.number):
+                    self._items.remove(loaded.document.vault_id, [str(made.number)])
                 raise
             self._vault.key = Key(document.identity, "", None)
         former = list_slots(loaded.sealed, loaded.document)
         gone = [s.id for s in former if s.kind is SlotKind.KEYRING and s.id in change.remove]
-        told = self._items.remove(vault_id, gone)
+        told = self._items.remove(loaded.document.vault_id, gone)
         return replace(committed, warnings=(*committed.warnings, *told))
 
     def _has_slot(self, number: int) -> bool:

@@ -31,6 +31,8 @@ from credman.stores.keyringplace import URL, KeyringPlace, make_index, revision_
 from credman.stores.keyringstate import State, examine_items, load_state, read_values
 from credman.vault.document import Ancestor
 
+_LOOKS = 5
+
 
 class KeyringStore:
     """Args: rest: nothing; there is one such store for each user of the operating system."""
@@ -81,11 +83,7 @@ class KeyringStore:
             if not _has(state, key, number, field):
                 raise NotFound(f"{key.name} has no value for {field}")
             places[key, number] = None
-        try:
-            found = read_values(self._place.ring, state.index, places)
-        except CredmanError as error:
-            self._refuse_if_outdated(state, error)
-            raise
+        found = self._read(state, places)
         return {address: found[address] for address in wanted}
 
     def commit(self, changes: Sequence[Change], *, expected_revision: str) -> Committed:
@@ -105,7 +103,16 @@ class KeyringStore:
         return {"kind": "keyring", "path": URL, "opened by": "keyring", **self._place.files}
 
     def examine(self) -> Sequence[Fact]:
-        return examine_items(self._place.ring, self._last_loaded())
+        for _ in range(_LOOKS):
+            state = self._last_loaded()
+            facts = examine_items(self._place.ring, state)
+            try:
+                self._refuse_if_outdated(state, None)
+            except StoreConflict:
+                self._state = None
+            else:
+                return facts
+        return [Fact("items", "not compared: others keep changing the store")]
 
     def has_recovery(self) -> bool:
         return False
@@ -113,7 +120,7 @@ class KeyringStore:
     def backup(self, path: str, passphrase: Secret | None) -> str:
         state = self._last_loaded()
         index = state.index
-        values = read_values(self._place.ring, index, index.items)
+        values = self._read(state, index.items)
         document = make_document(
             replace(index.contents, values=values),
             vault_id=index.store_id,
@@ -160,7 +167,15 @@ class KeyringStore:
             self._state = self._place.load()
         return self._state
 
-    def _refuse_if_outdated(self, state: State, error: CredmanError) -> None:
+    def _read(self, state: State, places: Iterable[Place]) -> dict[Address, Secret]:
+        try:
+            return read_values(self._place.ring, state.index, places)
+        except VaultDamaged as error:
+            self._refuse_if_outdated(state, error)
+            raise
+
+    def _refuse_if_outdated(self, state: State, error: CredmanError | None) -> None:
+        # What somebody else took away with a token is not damage.
         now = load_state(self._place.ring)
         if now is not None and now.head != state.head:
             raise StoreConflict(

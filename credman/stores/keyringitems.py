@@ -10,12 +10,14 @@ import base64
 import binascii
 import hashlib
 import json
+import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from credman.core.errors import PayloadDamaged, Unavailable
+from credman.core.errors import LockTimeout, PayloadDamaged, Unavailable
 from credman.core.model import TokenKey
 from credman.core.secret import Secret
 from credman.oskeyring.client import KeyringUnavailable, OsKeyring, Situation
@@ -25,6 +27,7 @@ from credman.vault.tokens import read_value, value_to_json
 
 TEXT, BASE64, FIELDS = "text", "base64", "fields"
 _SERVICE = "credman:"
+_POLL_SECONDS = 0.02
 _HINTS = {
     Situation.ABSENT: "these tokens are to be had where the keyring is: in the desktop's session",
     Situation.LOCKED: "unlock it in the desktop's session, and run the command again",
@@ -88,6 +91,32 @@ class Ring:
     def delete(self, name: Name) -> bool:
         """Returns: whether there was such an item. Raises: KeyringUnavailable"""
         return self._hinted(lambda: self._open().delete(*name))
+
+    @contextmanager
+    def taken(self, name: str, *, seconds: float) -> Iterator[None]:
+        """Has a name of the keyring's for itself, where it knows such names.
+
+        Args:
+            seconds: how long to wait for it.
+
+        Raises:
+            LockTimeout: another process has it for longer than that.
+            KeyringUnavailable
+        """
+        deadline = time.monotonic() + seconds
+        while self._hinted(lambda: self._open().take(name)) is False:
+            if time.monotonic() > deadline:
+                raise LockTimeout(
+                    f"the keyring store is locked by another process, which did not finish within "
+                    f"{seconds:g} s",
+                    hint="nothing was changed; try again, or see what that process is doing",
+                )
+            time.sleep(_POLL_SECONDS)
+        try:
+            yield
+        finally:
+            with suppress(KeyringUnavailable):  # it is given back with the process, at the latest
+                self._open().give(name)
 
     def _open(self) -> OsKeyring:
         if self._ring is None:

@@ -21,10 +21,11 @@ from credman.stores.keyringindex import Index
 from credman.stores.keyringitems import Ring
 from credman.stores.keyringstate import State, load_state
 from credman.stores.keyringwrite import Writer
-from credman.stores.machine import find_machine
+from credman.stores.machine import find_machine, make_machine
 from credman.stores.seen import LastSeen, forget_last_seen, load_last_seen, save_last_seen
 
 URL = "keyring:"
+_BUS_NAME = "dev.credman.KeyringStore"
 _LOCK_WAIT_SECONDS = 60.0
 
 
@@ -47,7 +48,13 @@ class KeyringPlace:
     def locked(self) -> Iterator[None]:
         """Holds the lock. Raises: LockTimeout, Unavailable"""
         make_private_directory(self._folder)
-        with disk.locked(self._lock_path, what="the keyring store", seconds=_LOCK_WAIT_SECONDS):
+        # The file is quick, and names who has it. Whoever has another HOME has another file, but
+        # the same bus.
+        seconds = _LOCK_WAIT_SECONDS
+        with (
+            disk.locked(self._lock_path, what="the keyring store", seconds=seconds),
+            self.ring.taken(_BUS_NAME, seconds=seconds),
+        ):
             yield
 
     def load(self) -> State:
@@ -73,7 +80,7 @@ class KeyringPlace:
             as ``Writer.write``.
         """
         written, warnings = Writer(self.ring, state).write(
-            replace(index, written_at=now(), machine=find_machine(self._folder))
+            replace(index, written_at=now(), machine=make_machine(self._folder))
         )
         seen = LastSeen(index.store_id, index.generation, written.head.sha256)
         try:
@@ -87,6 +94,7 @@ class KeyringPlace:
         try:
             return load_last_seen(self._seen_path)
         except CredmanError as error:
+            error.hint = "credman doctor --accept --store keyring: goes on with what is there"
             return error  # reading goes on with a warning; writing is refused
 
     def forget(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import os
 from collections.abc import Iterable
 
@@ -37,15 +38,20 @@ def find_key(ring: OsKeyring, vault_id: str, slot: str) -> bytes | None:
     return key if len(key) == KEY_BYTES else None
 
 
-def open_with_keyring(unlocker: Unlocker, sealed: SealedVault) -> Key | None:
-    """Returns: what opens the vault; None if it has no keyring slot, or the keyring is not to be
-    used.
+def open_with_keyring(
+    unlocker: Unlocker, sealed: SealedVault, *, is_last_resort: bool = False
+) -> Key | None:
+    """Args:
+        is_last_resort: a passphrase that was given outright did not open it.
+
+    Returns:
+        What opens the vault; None if it has no keyring slot, or the keyring is not to be used.
 
     Raises:
         Locked: the keyring holds no key of this vault.
         KeyringUnavailable
     """
-    ring = unlocker.keyring(opening=True) if _has_keyring_slot(sealed) else None
+    ring = unlocker.keyring(opening=not is_last_resort) if _has_keyring_slot(sealed) else None
     if ring is None:
         return None
     with ring:
@@ -72,11 +78,32 @@ class KeyringItems:
             return find_key(ring, vault_id, slot)
 
     def make(self, vault_id: str, number: int, label: str) -> NewKeyring:
-        """Stores a new key and reads it back. Raises: Unavailable"""
+        """Stores a new key and reads it back. A copy of a vault has the same names for its keys, so
+        one that is there is never replaced: it may be the only way to open that copy.
+
+        Args:
+            number: the first that is free in the vault.
+
+        Returns:
+            The key, with the number that it got.
+
+        Raises:
+            Unavailable
+        """
         key = os.urandom(KEY_BYTES)
         value = Secret(base64.b64encode(key).decode("ascii"))
         with self._require_keyring() as ring:
-            ring.set(KEYRING_SERVICE, keyring_user(vault_id, str(number)), value)
+            while ring.get(KEYRING_SERVICE, keyring_user(vault_id, str(number))) is not None:
+                number += 1
+            user = keyring_user(vault_id, str(number))
+            try:
+                ring.set(KEYRING_SERVICE, user, value)
+            except KeyringUnavailable as error:
+                # It may have kept something else. One that does not answer is not asked again.
+                if error.situation is Situation.FAILED:
+                    with contextlib.suppress(KeyringUnavailable):
+                        ring.delete(KEYRING_SERVICE, user)
+                raise
         return NewKeyring(key, number, label)
 
     def remove(self, vault_id: str, slots: Iterable[str]) -> list[str]:

@@ -56,6 +56,7 @@ class Writer:
         self._ring = ring
         self._state = self._former = state
         self._limit = ring.max_characters
+        self._journal = ""
         self._pieces: list[tuple[Name, str]] = []
         self._read: dict[Place, dict[Address, Secret]] = {}
 
@@ -81,7 +82,7 @@ class Writer:
             # A keyring that does not answer is not asked again: the journal is for the next write.
             if not isinstance(error, KeyringUnavailable) or error.situation is Situation.FAILED:
                 with suppress(CredmanError):
-                    self.clean()
+                    self._withdraw()
             raise
         former = {} if self._state is None else self._state.heads
         state = State(parse_index(text), slot, head, {**former, slot: head})
@@ -106,6 +107,14 @@ class Writer:
             if fold(name) not in used:
                 self._ring.delete(name)
         self._erase(JOURNAL, read[0].parts)
+
+    def _withdraw(self) -> None:
+        # Only what is ours: without a common lock the journal may be another's by now.
+        for name, _ in self._pieces:
+            self._ring.delete(name)
+        read = read_head(self._ring, JOURNAL)
+        if read is not None and read_body(self._ring, JOURNAL, *read) == self._journal:
+            self._erase(JOURNAL, read[0].parts)
 
     def _plan(self, index: Index) -> dict[Place, Item]:
         items: dict[Place, Item] = {}
@@ -156,8 +165,8 @@ class Writer:
         gone = [n for item in former.values() for n in item.names if fold(n) not in new]
         named = [*(name for name, _ in self._pieces), *gone]
         if named:
-            text = json.dumps(named, separators=(",", ":"))
-            write_blob(self._ring, JOURNAL, index.generation, text)
+            self._journal = json.dumps(named, separators=(",", ":"))
+            write_blob(self._ring, JOURNAL, index.generation, self._journal)
         for name, piece in self._pieces:
             self._ring.set(name, Secret(piece))
         # Whoever has another home has another lock: that is noticed here, not prevented.

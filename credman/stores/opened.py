@@ -85,3 +85,10 @@ def check_has_way_in(sealed: SealedVault, unlocker: Unlocker) -> None:
 def has_passphrase(sealed: SealedVault) -> bool:
     """Whether a passphrase is one of the ways to open it."""
     return any(slot.stanza.type == slots.ARGON2ID for slot in sealed.slots)
+
+
+def has_other_way_in(sealed: SealedVault) -> bool:
+    """Whether something that a person may have opens it: a passphrase, or a recovery key."""
+    # The first native stanza is to the vault's own identity.
+    native = sum(stanza.type == age.X25519 for stanza in sealed.header.stanzas)
+    return native > 1 or any(slot.stanza.type != slots.KEYRING for slot in sealed.slots)

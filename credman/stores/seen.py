@@ -56,7 +56,6 @@ def load_last_seen(path: str) -> LastSeen | None:
     except (NotAVault, ValueError, KeyError, TypeError, RecursionError):
         raise Unavailable(
             f"the record of what was last seen is damaged: {path}",
-            hint="credman doctor --accept goes on with the vault that is there",
         ) from None
 
 

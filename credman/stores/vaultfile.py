@@ -37,6 +37,7 @@ from credman.stores.opened import (
     Loaded,
     check_has_way_in,
     find_key,
+    has_other_way_in,
     has_passphrase,
 )
 from credman.stores.seen import (
@@ -135,6 +136,9 @@ class VaultFile:
         try:
             return load_last_seen(self.seen_path)
         except CredmanError as error:
+            error.hint = (
+                f"credman doctor --accept{self._where} goes on with the vault that is there"
+            )
             return error  # reading goes on with a warning; writing is refused
 
     def find_obstacle(self, loaded: Loaded) -> CredmanError | None:
@@ -247,13 +251,16 @@ class VaultFile:
         try:
             found = open_with_keyring(self._unlocker, sealed)
         except (KeyringUnavailable, Locked) as error:
-            self._unlocker.tell(error.message)
             found, problem = None, error
         if found is not None:
             self._take_key(sealed, found)
             return
+        if problem is not None and not has_other_way_in(sealed):
+            problem.hint = "nothing else opens this vault: it has no passphrase and no recovery key"
+            raise problem
         try:
-            for passphrase in self._unlocker.passphrases():
+            because = "" if problem is None else problem.message
+            for passphrase in self._unlocker.passphrases(because=because):
                 found = find_key(sealed, passphrase)
                 if found is not None:
                     self._take_key(sealed, found)
@@ -265,6 +272,25 @@ class VaultFile:
                 raise problem from None
             raise
         raise WrongPassphrase("wrong passphrase")
+
+    def open_as_last_resort(self) -> bool:
+        """Tries the keyring where a passphrase that was given outright did not open it: that may
+        have been meant for a copy.
+
+        Returns:
+            Whether it is open now.
+
+        Raises:
+            KeyringUnavailable: the keyring does not answer, so nothing can be said of the vault.
+        """
+        try:
+            sealed = self.read(self.path)
+            found = open_with_keyring(self._unlocker, sealed, is_last_resort=True)
+        except Locked:  # the keyring was reset, or is another machine's
+            return False
+        if found is not None:
+            self._take_key(sealed, found)
+        return found is not None
 
     def _take_key(self, sealed: SealedVault, found: Key) -> None:
         try:

@@ -23,6 +23,10 @@ from tests.oskeyring.bus import wait_until
 NO_KEY = "the keyring holds no key of this vault"
 LOCKED = "the keyring is locked, and nothing here can ask for its password"
 OPENS = "the login keyring opens the vault as well: credman slot list"
+LOST = (
+    "what is saved from now on has a new key; copies made before that only the keyring opened do "
+    "not open any more"
+)
 RENEWED = "what is saved from now on has a new key; copies made before still open with"
 
 
@@ -59,6 +63,31 @@ def test_a_keyring_opens_a_vault_that_a_passphrase_opened(tmp_path: Path) -> Non
         assert here.items() == {"1"}
 
 
+def test_it_has_the_label_that_people_give_it_and_no_passphrase(tmp_path: Path) -> None:
+    make_vault()
+    with desk(tmp_path) as here:
+        add = ("slot", "add", "keyring")
+        wrong = here.credman(*add, "--new-passphrase-fd", "5", answers=[])
+        assert wrong.exit_code == 2 and "a keyring slot has no passphrase" in wrong.stderr
+        for label in ("7", "recovery", "a b"):
+            assert here.credman(*add, "--label", label, answers=[]).exit_code == 2
+        assert kinds() == [ARGON2ID] and here.items() == set()
+        here.run(*add, "--label", "desk", answers=[PASSPHRASE])
+        assert '"label": "desk"' in here.run("slot", "list", "--json").text
+        here.run("slot", "remove", "desk", "--yes", answers=[PASSPHRASE])
+        assert kinds() == [ARGON2ID] and here.items() == set()
+
+
+def test_a_wrong_passphrase_is_that_whatever_the_keyring_says(tmp_path: Path) -> None:
+    with desk(tmp_path) as here:
+        init(here)
+        add_passphrase(here)
+        here.bus.lock()
+        got = here.credman("get", "hf", answers=["wrong", "wrong again", "and again"])
+        assert got.exit_code == 4 and len(got.shown) == 3
+        assert LOCKED in got.stderr and "credman: error: wrong passphrase" in got.stderr
+
+
 def test_adding_one_without_a_keyring_changes_nothing(tmp_path: Path) -> None:
     make_vault()
     before = vault().read_bytes()
@@ -91,7 +120,7 @@ def test_a_slot_that_goes_takes_its_item_with_it(tmp_path: Path) -> None:
         ]
         assert gone.stderr.splitlines() == [
             "removed slot 0 (keyring, login keyring)",
-            f"{RENEWED} it",
+            LOST,
         ]
         assert kinds() == [ARGON2ID] and here.items() == set()
         assert here.credman("get", "hf", answers=[PASSPHRASE]).text == make_value()
@@ -283,3 +312,18 @@ def test_a_refused_configuration_is_told_before_anything_is_written() -> None:
     answers = [PASSPHRASE, NEW, NEW]
     done = credman("slot", "add", "passphrase", environ=given, answers=answers, passphrase=None)
     assert (done.exit_code == 0) == (vault().read_bytes() != before), done.stderr
+
+
+def test_the_key_of_a_copy_is_never_replaced(tmp_path: Path) -> None:
+    make_vault()
+    copy = vault().with_name("elsewhere.age")
+    copy.write_bytes(vault().read_bytes())
+    there = ("--store", f"file:{copy}")
+    with desk(tmp_path) as here:
+        here.run("slot", "add", "keyring", answers=[PASSPHRASE])
+        here.run("slot", "remove", "0", "--yes")
+        here.run("slot", "add", "keyring", *there, answers=[PASSPHRASE])
+        assert here.items() == {"1", "2"}
+        assert here.run("get", "hf").text == here.run("get", "hf", *there).text == make_value()
+        here.run("slot", "remove", "0", "--yes", *there)
+        assert here.run("get", "hf").text == here.run("get", "hf", *there).text == make_value()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.desk import Desk, desk
+from credman.vault.slots import KEYRING as KEYRING_SLOT
+from tests.cli.desk import Desk, desk, kinds
 from tests.cli.harness import PASSPHRASE, make_value
 from tests.cli.keyed import vault
 
@@ -125,3 +126,32 @@ def test_an_older_index_is_accepted_on_purpose_only(here: Desk) -> None:
     assert done.stderr.endswith("accepted; its tokens are unsure until they are checked\n")
     here.run("add", "other", *KEYRING)
     assert here.credman("list", "-e", "prod", *KEYRING).stderr == ""
+
+
+def test_a_passphrase_that_is_given_may_be_that_of_the_backup(here: Desk) -> None:
+    here.run("add", "hf", "-e", "prod", "--no-check")
+    file = Path.home() / "backup.age"
+    made = here.credman("backup", str(file), "--passphrase", answers=[PASSPHRASE, PASSPHRASE])
+    assert made.exit_code == 0, made.stderr
+    here.run("add", "newer")
+    restored = here.program("restore", str(file), "--merge", "--yes", passphrase=PASSPHRASE)
+    assert restored.returncode == 7 and b"nothing there that could be taken" in restored.stderr
+    here.run("remove", "hf", "-e", "prod", "--yes")
+    restored = here.program("restore", str(file), "--merge", "--yes", passphrase=PASSPHRASE)
+    assert restored.returncode == 0, restored.stderr
+    assert b"does not open" not in restored.stderr
+    assert {"hf", "newer"} <= set(here.run("list", "--all").text.split())
+    assert KEYRING_SLOT in kinds()
+
+
+def test_a_vault_whose_keyring_does_not_answer_is_not_replaced(here: Desk) -> None:
+    here.run("add", "hf", "-e", "prod", "--no-check")
+    file = Path.home() / "backup.age"
+    assert (
+        here.credman("backup", str(file), "--passphrase", answers=[PASSPHRASE] * 2).exit_code == 0
+    )
+    before = vault().read_bytes()
+    here.bus.lock()
+    restored = here.program("restore", str(file), "--yes", passphrase=PASSPHRASE)
+    assert restored.returncode == 6 and b"the keyring is locked" in restored.stderr
+    assert vault().read_bytes() == before

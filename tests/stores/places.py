@@ -29,7 +29,7 @@ class Answers:
     answers: tuple[Secret, ...] = (PASSPHRASE,)
     asked: int = field(default=0)
 
-    def passphrases(self, of: str = "") -> Iterator[Secret]:
+    def passphrases(self, of: str = "", *, because: str = "") -> Iterator[Secret]:
         for answer in self.answers:
             self.asked += 1
             yield answer
@@ -66,8 +66,15 @@ def make_vault(home: Path, *names: str, rest: str | None = None) -> FileStore:
     return store
 
 
-def add(store: Store, name: str, value: str | None = None, *, note: str = "") -> None:
-    variable = name.upper().replace("-", "_")
+def add(
+    store: Store,
+    name: str,
+    value: str | None = None,
+    *,
+    note: str = "",
+    variable: str | None = None,
+) -> None:
+    variable = variable or name.upper().replace("-", "_")
     new = NewToken(name, (Field(variable, (variable,)),), note=note, replace=True)
     Session(store, Config(), Selection()).add(new, {variable: Secret(value or name)})
 

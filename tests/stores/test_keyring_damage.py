@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -190,11 +191,12 @@ def test_where_the_system_has_no_name_one_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(machine, "_SYSTEM_FILES", (str(tmp_path / "none"), str(tmp_path)))
-    first = machine.find_machine(str(tmp_path))
+    assert machine.find_machine(str(tmp_path)) is None  # looking makes nothing
+    first = machine.make_machine(str(tmp_path))
     assert first == machine.find_machine(str(tmp_path)) and len(first) == 32
     assert (tmp_path / "machine").stat().st_mode & 0o777 == 0o600
     (tmp_path / "machine").unlink()
-    assert machine.find_machine(str(tmp_path)) != first
+    assert machine.make_machine(str(tmp_path)) != first
 
 
 def test_the_lock_is_of_the_user_whatever_credman_home_says(
@@ -267,3 +269,19 @@ def test_an_index_is_read_strictly(home: Path, found: Bus) -> None:
     for text in ("", "{", "é", "[" * 5000):
         with pytest.raises(PayloadDamaged):
             parse_index(text)
+
+
+def test_without_a_name_and_a_place_for_one_it_is_read_and_then_accepted(
+    home: Path, found: Bus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "_SYSTEM_FILES", ())
+    make_ring(home, found, "one")
+    shutil.rmtree(home / ".local")
+    store = open_ring(home, found)
+    assert names(store) == {"one"} and not (home / ".local").exists()
+    with pytest.raises(RolledBack, match="another machine"):
+        add(store, "two")
+    store.current()
+    store.accept()
+    add(store, "two")
+    assert names(open_ring(home, found)) == {"one", "two"}
