@@ -7,7 +7,12 @@ from typing import Annotated
 import typer
 
 from credman.cli.examining import StoreReport, examine_store, find_files
-from credman.cli.installation import examine_config, examine_program, examine_surroundings
+from credman.cli.installation import (
+    examine_config,
+    examine_program,
+    examine_shell,
+    examine_surroundings,
+)
 from credman.cli.keychange import confirm
 from credman.cli.options import Invocation, JsonOption, YesOption, command
 from credman.cli.permissions import examine_files, quote_path
@@ -86,6 +91,7 @@ def examine(invocation: Invocation) -> Report:
     """
     context, source = invocation.context, invocation.source
     around = examine_surroundings(context, no_input=invocation.no_input)
+    around.append(examine_shell(context))
     report = Report([examine_program(), around])
     try:
         paths = context.paths

@@ -16,6 +16,7 @@ from credman.core.config import Config, load_config
 from credman.core.errors import CredmanError, UsageError
 from credman.core.names import check_name, looks_like_value
 from credman.core.runtime import is_unattended
+from credman.output.shells import Shell
 from credman.stores.capabilities import Fact
 
 if TYPE_CHECKING:
@@ -41,6 +42,18 @@ def examine_program() -> list[Fact]:
         Fact("python", f"{python}, {sys.executable or 'nobody knows where'}"),
         Fact("system", f"{platform.system()} {platform.release()} {platform.machine()}"),
     ]
+
+
+def examine_shell(context: Context) -> Fact:
+    """Which shell ``credman env`` would write for."""
+    from credman.cli.shell import guess_shell
+
+    try:
+        shell = guess_shell(context.parent)
+    except UsageError as error:
+        return Fact("shell", error.message, False, error.hint)
+    way = "credman env | source" if shell is Shell.FISH else 'eval "$(credman env)"'
+    return Fact("shell", f"credman env writes for {shell.value} shells: {way}")
 
 
 def _describe_distribution() -> str:

@@ -95,7 +95,7 @@ def slot_add(
     if kind == "keyring":
         _add_keyring(invocation, session, label, yes=yes)
         invocation.report(session)
-        invocation.context.note("the login keyring opens the vault as well: credman slot list")
+        invocation.context.note("the keyring opens the vault as well: credman slot list")
         return
     new = NewPassphrase(invocation.source.another_passphrase(descriptor), label)
     session.change_slots(_prepare_addition(invocation, store, new, yes=yes))
@@ -107,18 +107,19 @@ def slot_add(
 
 def _add_keyring(invocation: Invocation, session: Session, label: str, *, yes: bool) -> None:
     store, wanted = session.slot_store(), WantedKeyring(label)
-    former = [slot.id for slot in store.slots() if slot.kind is SlotKind.KEYRING]
-    for slot_id in former:
-        key = store.find_keyring_key(slot_id)
-        if key is not None and store.fits(slot_id, key):
+    former = [slot for slot in store.slots() if slot.kind is SlotKind.KEYRING]
+    for slot in former:
+        key = store.find_keyring_key(slot.id)
+        if key is not None and store.fits(slot.id, key):
             raise Refused("a keyring opens the vault already", hint="credman slot list shows it")
-    if not former:
-        session.change_slots(_prepare_addition(invocation, store, wanted, yes=yes))
-        return
-    # The keyring was reset, or it is another machine's: its key is lost, so its slot goes.
-    change = prepare_renewal(invocation, store, remove=former, add=(wanted,), yes=yes)
-    session.change_slots(change)
-    _tell_of_lost_key(invocation)
+    session.change_slots(_prepare_addition(invocation, store, wanted, yes=yes))
+    left = {slot.id for slot in store.slots()}
+    for slot in (slot for slot in former if slot.id in left):
+        # Another machine may have its key; or the keyring here was reset, and nobody has.
+        invocation.context.note(
+            f"slot {slot.id} ({quote_untrusted(slot.label)}) is of another keyring, and stays; "
+            f"if that is gone: credman slot remove {slot.id}"
+        )
 
 
 def _prepare_addition(
@@ -149,23 +150,22 @@ def slot_remove(
     target = find_slot(slots, slot)
     shown = f"slot {target.id} ({quote_untrusted(target.label)}, {target.kind.value})"
     if [target] == [s for s in slots if s.kind is not SlotKind.RECOVERY]:
+        change = "credman passwd changes a passphrase; "
         raise Refused(
             "without that only a recovery key would open the vault",
-            hint="credman passwd changes a passphrase; credman slot add adds another way first",
+            hint=f"{change if target.kind is SlotKind.PASSPHRASE else ''}credman slot add adds "
+            "another way first",
         )
     confirm_owner(invocation, opening, yes=yes)
+    if target.kind is SlotKind.KEYRING:
+        invocation.context.note(
+            "copies of this vault that only the keyring opens will not open then"
+        )
     confirm(invocation, f"remove {shown}?", yes=yes)
     session.change_slots(prepare_renewal(invocation, store, remove=[target.id], yes=yes))
     invocation.report(session)
     invocation.context.note(f"removed {shown}")
     if target.kind is SlotKind.KEYRING:
-        _tell_of_lost_key(invocation)
+        invocation.context.note("what is saved from now on has a new key")
     else:
         tell_of_copies(invocation, "it")
-
-
-def _tell_of_lost_key(invocation: Invocation) -> None:
-    invocation.context.note(
-        "what is saved from now on has a new key; copies made before that only the keyring opened "
-        "do not open any more"
-    )

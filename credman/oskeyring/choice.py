@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -58,8 +59,14 @@ def probe(ring: OsKeyring) -> None:
         KeyringUnavailable: the keyring does not work; says why.
     """
     user = secrets.token_hex(8)
-    ring.set(_PROBE_SERVICE, user, Secret(secrets.token_hex(16)))
-    if not ring.delete(_PROBE_SERVICE, user):
+    try:
+        ring.set(_PROBE_SERVICE, user, Secret(secrets.token_hex(16)))
+        is_deleted = ring.delete(_PROBE_SERVICE, user)
+    except KeyboardInterrupt:
+        with contextlib.suppress(KeyringUnavailable):
+            ring.delete(_PROBE_SERVICE, user)
+        raise
+    if not is_deleted:
         raise KeyringUnavailable(Situation.FAILED, "to delete what it was given")
 
 

@@ -205,12 +205,7 @@ class OsKeyring:
         process = self._process
         if process is None or process.stdin is None:
             raise KeyringUnavailable(Situation.FAILED)
-        try:
-            rest = memoryview(f"{json.dumps(request)}\n".encode("ascii"))
-            while rest:
-                rest = rest[os.write(process.stdin.fileno(), rest) :]
-        except OSError:
-            raise KeyringUnavailable(Situation.FAILED) from None
+        self._send(process.stdin.fileno(), f"{json.dumps(request)}\n".encode("ascii"), deadline)
         answer = json.loads(self._read_line(process, deadline))
         problem = answer.get("problem")
         if problem is None:
@@ -222,6 +217,24 @@ class OsKeyring:
         detail = f"with error {code}" if isinstance(code, int) else ""
         raise KeyringUnavailable(Situation[problem.upper()], detail)
 
+    def _send(self, descriptor: int, data: bytes, deadline: float) -> None:
+        import select
+
+        rest = memoryview(data)
+        while rest:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([], [descriptor], [], left)[1]:
+                raise self._silent()
+            try:
+                rest = rest[os.write(descriptor, rest) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise KeyringUnavailable(Situation.FAILED) from None
+
+    def _silent(self) -> KeyringUnavailable:
+        return KeyringUnavailable(Situation.SILENT, f"within {self._seconds:g} s")
+
     def _read_line(self, process: subprocess.Popen[bytes], deadline: float) -> bytes:
         import select
 
@@ -231,7 +244,7 @@ class OsKeyring:
         while b"\n" not in self._rest:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([stream], [], [], left)[0]:
-                raise KeyringUnavailable(Situation.SILENT, f"within {self._seconds:g} s")
+                raise self._silent()
             data = os.read(stream.fileno(), 65536)
             if not data:
                 raise KeyringUnavailable(Situation.FAILED)
@@ -245,7 +258,7 @@ class OsKeyring:
         from credman.oskeyring import worker
 
         try:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-I", worker.__file__],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -256,3 +269,6 @@ class OsKeyring:
             )
         except OSError:
             raise KeyringUnavailable(Situation.FAILED, "to start") from None
+        if process.stdin is not None:
+            os.set_blocking(process.stdin.fileno(), False)  # one that hangs does not read either
+        return process

@@ -13,7 +13,7 @@ import json
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -115,8 +115,10 @@ class Ring:
         try:
             yield
         finally:
-            with suppress(KeyringUnavailable):  # it is given back with the process, at the latest
+            try:
                 self._open().give(name)
+            except KeyringUnavailable:
+                self._open().close()  # it goes with the process
 
     def _open(self) -> OsKeyring:
         if self._ring is None:

@@ -17,7 +17,7 @@ from credman.core.keyslots import KEYRING_SERVICE, NewKeyring, keyring_user
 from credman.core.secret import Secret
 from credman.oskeyring.client import KeyringUnavailable, OsKeyring, Situation
 from credman.stores.base import Unlocker
-from credman.stores.opened import Key
+from credman.stores.opened import Key, name_other_ways
 from credman.vault import slots
 from credman.vault.container import SealedVault
 
@@ -62,7 +62,7 @@ def open_with_keyring(
                 return Key(identity, str(slot.number), key)
     raise Locked(
         "the keyring holds no key of this vault",
-        hint="the recovery key opens it, and credman slot add keyring makes another key",
+        hint=f"{name_other_ways(sealed)} opens it; credman slot add keyring then makes another key",
     )
 
 

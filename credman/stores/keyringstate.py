@@ -70,7 +70,8 @@ def load_state(ring: Ring) -> State | None:
     if state is None:
         raise PayloadDamaged(
             "the index in the keyring is damaged",
-            hint="nothing was changed; credman restore FILE --store keyring: takes a backup",
+            hint="nothing was changed; credman restore FILE --store keyring: takes a backup; "
+            "without one, docs/stores.md says how to begin anew",
         )
     problem = PayloadDamaged(
         "one of the two indexes in the keyring is damaged, the other is older",
@@ -131,8 +132,8 @@ def read_values(ring: Ring, index: Index, places: Iterable[Place]) -> dict[Addre
 def _hint_for(key: TokenKey) -> str:
     profile = "" if key.profile == DEFAULT_PROFILE else f" -p {key.profile}"
     return (
-        f"another program removed or changed it: credman remove {key.name} "
-        f"-e {key.environment}{profile} and add it again, or credman restore a backup"
+        f"another program removed or changed it: credman remove {key.name} -e {key.environment}"
+        f"{profile} --store keyring: and add it again, or credman restore a backup"
     )
 
 

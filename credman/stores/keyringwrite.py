@@ -77,16 +77,13 @@ class Writer:
         text = render_index(index)
         try:
             self._prepare(index)
-            head = self._publish(slot, index.generation, text)
         except CredmanError as error:
-            # A keyring that does not answer is not asked again: the journal is for the next write.
-            if not isinstance(error, KeyringUnavailable) or error.situation is Situation.FAILED:
-                with suppress(CredmanError):
-                    self._withdraw()
+            self._withdraw_after(error)
             raise
+        head = self._publish(slot, index.generation, text)
         former = {} if self._state is None else self._state.heads
         state = State(parse_index(text), slot, head, {**former, slot: head})
-        return state, self._tidy(slot, former.get(slot), state)
+        return state, self._tidy(slot, state)
 
     def clean(self) -> None:
         """Takes away what a write that did not come to its end has left.
@@ -100,13 +97,20 @@ class Writer:
             names = [] if not text else _parse_journal(text)
         except PayloadDamaged:
             return  # what it named stays: rather an item too many than one too few
-        if read is None:
-            return
         used = set() if self._state is None else fold_names(self._state.index.items)
         for name in names:
             if fold(name) not in used:
                 self._ring.delete(name)
-        self._erase(JOURNAL, read[0].parts)
+        if read is None:
+            self._sweep(JOURNAL, 0)
+        else:
+            self._erase(JOURNAL)
+
+    def _withdraw_after(self, error: CredmanError) -> None:
+        # A keyring that does not answer is not asked again: the journal is for the next write.
+        if not isinstance(error, KeyringUnavailable) or error.situation is Situation.FAILED:
+            with suppress(CredmanError):
+                self._withdraw()
 
     def _withdraw(self) -> None:
         # Only what is ours: without a common lock the journal may be another's by now.
@@ -114,7 +118,7 @@ class Writer:
             self._ring.delete(name)
         read = read_head(self._ring, JOURNAL)
         if read is not None and read_body(self._ring, JOURNAL, *read) == self._journal:
-            self._erase(JOURNAL, read[0].parts)
+            self._erase(JOURNAL)
 
     def _plan(self, index: Index) -> dict[Place, Item]:
         items: dict[Place, Item] = {}
@@ -180,11 +184,13 @@ class Writer:
         except KeyringUnavailable as error:
             head = self._find_published(slot, error)
             if head is None or (head.generation, head.sha256) != (generation, digest(text)):
+                self._withdraw_after(error)
                 raise
             return head
 
     def _find_published(self, slot: str, error: KeyringUnavailable) -> Head | None:
-        # The answer may have got lost, not the write.
+        # The answer may have got lost, not the write. As long as that is not known, nothing that
+        # the index may name is taken away.
         try:
             read = read_head(self._ring, slot)
         except CredmanError:
@@ -194,22 +200,33 @@ class Writer:
             ) from None
         return None if read is None else read[0]
 
-    def _tidy(self, slot: str, former: Head | None, state: State) -> tuple[str, ...]:
+    def _tidy(self, slot: str, state: State) -> tuple[str, ...]:
         self._state = state
         try:
-            for number in range(state.head.parts, former.parts if former else 0):
-                self._ring.delete((INDEX_SERVICE, f"{slot}.{number + 1}"))
+            self._sweep(slot, state.head.parts)
             if self._former is None:  # a damaged one must not count against it
-                self._erase(next(s for s in SLOTS if s != slot), 0)
+                self._erase(next(s for s in SLOTS if s != slot))
             self.clean()
         except CredmanError as error:
             return (f"saved; what it replaces stays until the next write: {error.message}",)
         return ()
 
-    def _erase(self, user: str, parts: int) -> None:
+    def _erase(self, user: str) -> None:
         self._ring.delete((INDEX_SERVICE, user))
-        for name in name_parts(INDEX_SERVICE, user, parts) if parts else ():
-            self._ring.delete(name)
+        self._sweep(user, 0)
+
+    def _sweep(self, user: str, parts: int) -> None:
+        """Takes away what lies behind so many parts: of a longer text, or of one that was never
+        finished. From the last one on, so that killed in between no gap hides the rest."""
+        last = parts
+        while self._ring.get(_part(user, last + 1)) is not None:
+            last += 1
+        for number in range(last, parts, -1):
+            self._ring.delete(_part(user, number))
+
+
+def _part(user: str, number: int) -> Name:
+    return INDEX_SERVICE, f"{user}.{number}"
 
 
 def _find_reusable(place: Place, wanted: Mapping[str, Secret]) -> Item | None:

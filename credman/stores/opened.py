@@ -87,8 +87,9 @@ def has_passphrase(sealed: SealedVault) -> bool:
     return any(slot.stanza.type == slots.ARGON2ID for slot in sealed.slots)
 
 
-def has_other_way_in(sealed: SealedVault) -> bool:
-    """Whether something that a person may have opens it: a passphrase, or a recovery key."""
+def name_other_ways(sealed: SealedVault) -> str:
+    """Returns: what a person may have that opens it besides a keyring; empty if nothing does."""
     # The first native stanza is to the vault's own identity.
-    native = sum(stanza.type == age.X25519 for stanza in sealed.header.stanzas)
-    return native > 1 or any(slot.stanza.type != slots.KEYRING for slot in sealed.slots)
+    natives = sum(stanza.type == age.X25519 for stanza in sealed.header.stanzas)
+    ways = ["its passphrase"] if has_passphrase(sealed) else []
+    return " or ".join([*ways, *(["the recovery key"] if natives > 1 else [])])

@@ -37,8 +37,8 @@ from credman.stores.opened import (
     Loaded,
     check_has_way_in,
     find_key,
-    has_other_way_in,
     has_passphrase,
+    name_other_ways,
 )
 from credman.stores.seen import (
     LastSeen,
@@ -255,7 +255,7 @@ class VaultFile:
         if found is not None:
             self._take_key(sealed, found)
             return
-        if problem is not None and not has_other_way_in(sealed):
+        if problem is not None and not name_other_ways(sealed):
             problem.hint = "nothing else opens this vault: it has no passphrase and no recovery key"
             raise problem
         try:

@@ -18,16 +18,22 @@ from tests.oskeyring.bus import Bus, bus
 
 @dataclass
 class Desk:
-    """Somebody's session: what is typed there, and the keyring of it."""
+    """Somebody's session: what is typed there, and the keyring of it.
+
+    Args:
+        passphrase: given outright to every command; None: only at prompts.
+    """
 
     bus: Bus
+    passphrase: str | None = None
 
     def credman(
         self, *argv: str, answers: list[str] | None = None, stdin: bytes | None = None
     ) -> Outcome:
-        """Runs a command in this process; nobody gives a passphrase but at a prompt."""
+        """Runs a command in this process."""
         given = {k: v for k, v in self.bus.environ.items() if k not in ("HOME", "PATH")}
-        return credman(*argv, answers=answers, stdin=stdin, environ=given, passphrase=None)
+        passphrase = self.passphrase
+        return credman(*argv, answers=answers, stdin=stdin, environ=given, passphrase=passphrase)
 
     def run(self, *argv: str, answers: list[str] | None = None) -> Outcome:
         """A command that is to succeed."""

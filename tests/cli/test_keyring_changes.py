@@ -22,11 +22,9 @@ from tests.oskeyring.bus import wait_until
 
 NO_KEY = "the keyring holds no key of this vault"
 LOCKED = "the keyring is locked, and nothing here can ask for its password"
-OPENS = "the login keyring opens the vault as well: credman slot list"
-LOST = (
-    "what is saved from now on has a new key; copies made before that only the keyring opened do "
-    "not open any more"
-)
+OPENS = "the keyring opens the vault as well: credman slot list"
+LOST = "what is saved from now on has a new key"
+COPIES = "copies of this vault that only the keyring opens will not open then"
 RENEWED = "what is saved from now on has a new key; copies made before still open with"
 
 
@@ -119,6 +117,7 @@ def test_a_slot_that_goes_takes_its_item_with_it(tmp_path: Path) -> None:
             "passphrase of slot 1 (passphrase) (Enter: none): "
         ]
         assert gone.stderr.splitlines() == [
+            COPIES,
             "removed slot 0 (keyring, login keyring)",
             LOST,
         ]
@@ -290,6 +289,22 @@ def test_a_keyring_that_was_reset_is_given_another_key(tmp_path: Path) -> None:
         again = here.credman("slot", "add", "keyring", answers=[recovery, "y", "y"])
         assert again.exit_code == 0, again.stderr
         assert here.credman("get", "hf", answers=[]).text == make_value()
+        stays = "slot 0 (keyring) is of another keyring, and stays; if that is gone: "
+        assert f"{stays}credman slot remove 0" in again.stderr
+        gone = here.credman("slot", "remove", "0", answers=["y"])
+        assert gone.exit_code == 0, gone.stderr
+        assert here.credman("get", "hf", answers=[]).text == make_value()
+
+
+def test_each_machine_may_have_a_key_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "laptop").mkdir()
+    with desk(tmp_path) as desktop, desk(tmp_path / "laptop") as laptop:
+        init(desktop)
+        add_passphrase(desktop)
+        laptop.run("slot", "add", "keyring", "--label", "laptop", answers=[PASSPHRASE])
+        for machine in (desktop, laptop):
+            assert machine.credman("get", "hf", answers=[]).text == make_value()
+        assert kinds() == [KEYRING, ARGON2ID, KEYRING]
 
 
 def test_an_item_that_somebody_changed_opens_nothing(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_doctor_compares_index_and_items(here: Desk) -> None:
     wrong = here.credman("doctor", *KEYRING)
     assert wrong.exit_code == 8
     assert f"! items      the item hf#1 of {PROD} is gone from the keyring" in wrong.text
-    assert "credman remove hf -e prod and add it again" in wrong.text
+    assert "credman remove hf -e prod --store keyring: and add it again" in wrong.text
 
 
 def test_a_store_that_is_gone_is_forgotten_on_purpose_only(here: Desk) -> None:

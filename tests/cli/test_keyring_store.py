@@ -193,7 +193,7 @@ def test_a_token_whose_item_is_gone_can_be_removed_and_added_again(here: Desk) -
         assert lines == [
             "credman: error: the item hf#1 of credman:prod/work is gone from the keyring",
             "credman: hint: another program removed or changed it: credman remove hf -e prod "
-            "-p work and add it again, or credman restore a backup",
+            "-p work --store keyring: and add it again, or credman restore a backup",
         ]
     here.run("remove", "hf", "-e", "prod", "-p", "work", "--yes")
     here.run("add", "hf", "-e", "prod", "-p", "work", "--no-check")

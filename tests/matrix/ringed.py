@@ -85,7 +85,7 @@ def when(
     ask, met = OsKeyring._ask, list[str]()
 
     def watching(ring: OsKeyring, request: dict[str, Any]) -> object:
-        if not met and (request["action"], request["service"]) == (action, service):
+        if not met and (request["action"], request.get("service")) == (action, service):
             met.append(request["user"])
             does()
         return ask(ring, request)

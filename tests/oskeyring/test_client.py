@@ -206,3 +206,19 @@ def test_more_than_a_keyring_holds_is_noticed(tmp_path: Path) -> None:
         ring.set("service", "short", Secret("x" * 2560))
         with pytest.raises(KeyringUnavailable, match="to keep what it was given"):
             ring.set("service", "long", Secret("x" * 2561))
+
+
+def test_a_worker_that_reads_nothing_is_silent_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "UNATTENDED_SECONDS", 0.5)
+    with bus(tmp_path) as found, found.ring() as ring:
+        monkeypatch.setattr(ring, "_seconds", 5.0)
+        assert ring.get("service", "user") is None
+        monkeypatch.setattr(ring, "_seconds", 0.5)
+        (worker,) = found.workers()
+        os.kill(worker, signal.SIGSTOP)
+        with pytest.raises(KeyringUnavailable) as caught:
+            ring.set("service", "user", Secret("x" * 300_000))  # more than a pipe holds
+        assert caught.value.situation is Situation.SILENT
+        assert found.workers() == set()

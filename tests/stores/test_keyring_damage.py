@@ -25,6 +25,7 @@ from credman.core.errors import (
     VaultNewer,
 )
 from credman.core.scope import Selection
+from credman.oskeyring.client import OsKeyring
 from credman.session import Session
 from credman.stores import disk, keyringplace, machine
 from credman.stores.base import open_store
@@ -285,3 +286,23 @@ def test_without_a_name_and_a_place_for_one_it_is_read_and_then_accepted(
     store.accept()
     add(store, "two")
     assert names(open_ring(home, found)) == {"one", "two"}
+
+
+def test_parts_of_a_text_that_was_never_finished_go(
+    home: Path, found: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = make_ring(home, found, "one")
+    for user in (f"{name}.{n}" for name in ("A", "B", "journal") for n in range(1, 5)):
+        set_item(found, user, "left over", INDEX_SERVICE)
+    add(store, "two")
+    add(store, "three")
+    assert found.users(INDEX_SERVICE) == {"A", "B"}
+    monkeypatch.setattr(OsKeyring, "max_characters", 600)
+    for name in ("four", "five", "six"):
+        add(store, name)
+    parts = {user for user in found.users(INDEX_SERVICE) if "." in user}
+    assert len(parts) > 6 and names(open_ring(home, found)) > {"one", "six"}
+    monkeypatch.undo()
+    add(store, "seven")
+    add(store, "eight")
+    assert found.users(INDEX_SERVICE) == {"A", "B"}

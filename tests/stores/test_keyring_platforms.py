@@ -15,7 +15,8 @@ from credman.core.model import Address, TokenKey
 from credman.stores import testing
 from credman.stores.base import Store
 from credman.stores.keyring import KeyringStore
-from credman.stores.keyringindex import INDEX_SERVICE, SLOTS
+from credman.stores.keyringindex import INDEX_SERVICE, SLOTS, read_head
+from credman.stores.keyringitems import name_parts
 from credman.stores.testing import StoreContract
 from tests.oskeyring.natives import MAX_BLOB_BYTES
 from tests.oskeyring.platforms import Platform, macos, windows
@@ -141,7 +142,11 @@ def find_leftovers(store: KeyringStore, found: Platform) -> set[tuple[str, str]]
     """Returns: items that no index names, and the journal."""
     known = {name for item in load_index(store).items.values() for name in item.names}
     known |= {(INDEX_SERVICE, slot) for slot in SLOTS}
-    known |= {(INDEX_SERVICE, f"{slot}.{part}") for slot in SLOTS for part in range(1, 9)}
+    place = store._place.ring
+    for slot in SLOTS:
+        read = read_head(place, slot)
+        parts = 0 if read is None else read[0].parts
+        known |= set(name_parts(INDEX_SERVICE, slot, parts)) if parts else set()
     return {name_of(key, value) for key, value in found.native.items.items()} - known
 
 
