@@ -173,7 +173,7 @@ class Writer:
             write_blob(self._ring, JOURNAL, index.generation, self._journal)
         for name, piece in self._pieces:
             self._ring.set(name, Secret(piece))
-        # Whoever has another home has another lock: that is noticed here, not prevented.
+        # Where the keyring has no lock of its own, another home is noticed here, not kept out.
         now, _ = look(self._ring)
         if (now and now.head) != (self._state and self._state.head):
             raise StoreConflict("the keyring was changed by another process")
