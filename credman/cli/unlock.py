@@ -204,9 +204,18 @@ class PassphraseSource:
             ring.close()
 
     def _open_ring(self, backend: str) -> OsKeyring:
-        ring = OsKeyring(backend, self._context.environ, is_attended=self.is_attended())
+        is_attended = self.is_attended()
+        ring = OsKeyring(
+            backend,
+            self._context.environ,
+            is_attended=is_attended,
+            on_wait=self._tell_of_waiting if is_attended else None,
+        )
         self._rings.append(ring)
         return ring
+
+    def _tell_of_waiting(self) -> None:
+        self._context.note("waiting for the keyring; a window of its own may ask for its password")
 
     def is_given(self) -> bool:
         """Whether a passphrase comes from a descriptor, a variable or a command."""

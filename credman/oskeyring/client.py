@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 INTERACTIVE_SECONDS = 60.0
 UNATTENDED_SECONDS = 5.0
+PATIENCE_SECONDS = 2.0
 _PASSED_ON = (
     "DBUS_SESSION_BUS_ADDRESS",
     "DISPLAY",
@@ -89,13 +90,19 @@ class OsKeyring:
         backend: its class with its module, one of ``ALLOWED``.
         environ: the caller's environment.
         is_attended: somebody could answer a prompt of the keyring's, so there is more time.
+        on_wait: called once, when an answer takes so long that somebody may wonder.
 
     Raises:
         Refused: the backend is not one that is used.
     """
 
     def __init__(
-        self, backend: str, environ: Mapping[str, str], *, is_attended: bool = False
+        self,
+        backend: str,
+        environ: Mapping[str, str],
+        *,
+        is_attended: bool = False,
+        on_wait: Callable[[], None] | None = None,
     ) -> None:
         self.backend = check_backend(backend)
         self._environ = {k: environ[k] for k in _PASSED_ON if k in environ}
@@ -104,6 +111,7 @@ class OsKeyring:
         self._process: subprocess.Popen[bytes] | None = None
         self._rest = b""
         self._taken: str | None = None
+        self._on_wait = on_wait
 
     @property
     def title(self) -> str:
@@ -243,14 +251,24 @@ class OsKeyring:
             raise KeyringUnavailable(Situation.FAILED)
         while b"\n" not in self._rest:
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([stream], [], [], left)[0]:
+            if left <= 0:
                 raise self._silent()
+            patience = left if self._on_wait is None else min(left, PATIENCE_SECONDS)
+            if not select.select([stream], [], [], patience)[0]:
+                if time.monotonic() < deadline:
+                    self._tell_of_waiting()
+                continue
             data = os.read(stream.fileno(), 65536)
             if not data:
                 raise KeyringUnavailable(Situation.FAILED)
             self._rest += data
         line, _, self._rest = self._rest.partition(b"\n")
         return line
+
+    def _tell_of_waiting(self) -> None:
+        tell, self._on_wait = self._on_wait, None
+        if tell is not None:
+            tell()
 
     def _start(self) -> subprocess.Popen[bytes]:
         import subprocess

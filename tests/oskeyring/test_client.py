@@ -222,3 +222,18 @@ def test_a_worker_that_reads_nothing_is_silent_too(
             ring.set("service", "user", Secret("x" * 300_000))  # more than a pipe holds
         assert caught.value.situation is Situation.SILENT
         assert found.workers() == set()
+
+
+def test_whoever_waits_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "INTERACTIVE_SECONDS", 1.0)
+    monkeypatch.setattr(client, "PATIENCE_SECONDS", 0.1)
+    told: list[str] = []
+    with bus(tmp_path) as found:
+        found.stop_daemon()
+        with OsKeyring(
+            SECRET_SERVICE, found.environ, is_attended=True, on_wait=lambda: told.append("told")
+        ) as ring:
+            for _ in range(2):
+                with pytest.raises(KeyringUnavailable, match="did not answer within 1 s"):
+                    ring.get("service", "user")
+                assert told == ["told"]
