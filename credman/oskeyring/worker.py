@@ -44,6 +44,7 @@ _ABSENT = (
     "ModuleNotFoundError",
     "NameError",  # of a package that could not load what its platform lacks
 )
+_WITHOUT_REPLY = "without replying"  # the bus says so of a service that ends
 _SILENT = ("TimeoutError", "DBusErrorResponseTimeout")
 
 _DO_NOT_QUEUE, _PRIMARY_OWNER, _ALREADY_OWNER = 4, 1, 4  # of the D-Bus specification
@@ -233,6 +234,8 @@ def _classify(error: Exception) -> str:
         return "silent"
     if "dismissed" in text.lower() or text == _CANCELLED:
         return "dismissed"
+    if _WITHOUT_REPLY in text:
+        return "failed"  # it was there, and is gone in the middle of a call
     if "InitError" in kinds or kinds & set(_ABSENT):
         return "absent"
     return "failed"

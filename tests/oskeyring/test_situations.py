@@ -182,6 +182,11 @@ def test_no_two_say_the_same() -> None:
         ("keyring.errors.NoKeyringError", "No recommended backend was available", "absent"),
         ("keyring.errors.PasswordSetError", "(8, 'CredWrite', 'too long')", "failed"),
         ("secretstorage.exceptions.SecretServiceNotAvailableException", "gone", "absent"),
+        (
+            "secretstorage.exceptions.SecretServiceNotAvailableException",
+            "Message recipient disconnected from message bus without replying",
+            "failed",
+        ),
         ("secretstorage.exceptions.PromptDismissedException", "Prompt dismissed.", "dismissed"),
         ("secretstorage.exceptions.LockedException", "Item is locked!", "failed"),
         ("builtins.FileNotFoundError", "bus", "absent"),
