@@ -172,10 +172,16 @@ def _take(backend: Any, name: str) -> bool | None:
         return None
     from jeepney.bus_messages import message_bus
     from jeepney.io.blocking import Proxy, open_dbus_connection
+    from jeepney.wrappers import DBusErrorResponse  # type: ignore[import-untyped]
 
     if not _bus:
         _bus.append(open_dbus_connection(bus="SESSION"))
-    (reply,) = Proxy(message_bus, _bus[0]).RequestName(name, _DO_NOT_QUEUE)
+    try:
+        (reply,) = Proxy(message_bus, _bus[0]).RequestName(name, _DO_NOT_QUEUE)
+    except DBusErrorResponse as error:
+        if error.name == "org.freedesktop.DBus.Error.AccessDenied":
+            return None  # a sandbox, or a bus with rules of its own
+        raise
     return reply in (_PRIMARY_OWNER, _ALREADY_OWNER)
 
 

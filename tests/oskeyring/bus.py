@@ -23,11 +23,11 @@ from tests.requirements import require_program
 
 MASTER = "EXAMPLE master"
 _SECONDS = 20.0
-_EMPTY = (
+_CONFIG = (
     '<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"'
     ' "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">'
     "<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen><policy context='default'>"
-    "<allow send_destination='*' eavesdrop='true'/><allow eavesdrop='true'/><allow own='*'/>"
+    "<allow send_destination='*' eavesdrop='true'/><allow eavesdrop='true'/><allow own='*'/>{rule}"
     "</policy></busconfig>"
 )
 
@@ -133,12 +133,17 @@ class Bus:
 
 @contextmanager
 def bus(
-    home: Path, *, keyring: str = "unlocked", environ: Mapping[str, str] | None = None
+    home: Path,
+    *,
+    keyring: str = "unlocked",
+    environ: Mapping[str, str] | None = None,
+    denied: str = "",
 ) -> Iterator[Bus]:
     """Args:
     home: an empty directory, for the keyring's files.
     keyring: ``unlocked``; ``never``: it has never been; ``absent``: no service on the bus.
     environ: over PATH, HOME and XDG_RUNTIME_DIR: a display.
+    denied: a name that the bus gives to nobody.
     """
     require_program("gnome-keyring-daemon")
     command = [require_program("dbus-run-session")]
@@ -150,8 +155,9 @@ def bus(
         "XDG_RUNTIME_DIR": str(runtime),
         **(environ or {}),
     }
-    if keyring == "absent":
-        (home / "session.conf").write_text(_EMPTY)
+    if keyring == "absent" or denied:
+        rule = f"<deny own='{denied}'/>" if denied else ""
+        (home / "session.conf").write_text(_CONFIG.format(rule=rule))
         command += ["--config-file", str(home / "session.conf")]
     start = f"printf '%s' '{MASTER}' | gnome-keyring-daemon --unlock --components=secrets; "
     script = f'{start if keyring == "unlocked" else ""}echo "$DBUS_SESSION_BUS_ADDRESS"; cat'

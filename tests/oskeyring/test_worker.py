@@ -161,3 +161,11 @@ def test_what_a_person_refuses_is_not_an_item_that_is_gone(action: str) -> None:
     with pytest.raises(errors.KeyringError) as caught:
         _call(Refusing(), request)  # type: ignore[no-untyped-call]
     assert _classify(caught.value) == "dismissed"
+
+
+def test_a_bus_that_gives_no_names_is_no_reason_to_fail(tmp_path: Path) -> None:
+    name = "dev.credman.Example"
+    with bus(tmp_path, denied=name) as found, found.ring() as ring:
+        assert ring.take(name) is None
+        ring.set("service", "user", Secret("EXAMPLE"))
+        ring.give(name)
