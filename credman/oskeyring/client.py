@@ -62,13 +62,13 @@ class Situation(Enum):
         return self in (Situation.LOCKED, Situation.DISMISSED, Situation.SILENT)
 
 
-_OTHERWISE = "a passphrase of the vault, or its recovery key, opens it as well"
-_HINTS = {
-    Situation.ABSENT: f"on a terminal {_OTHERWISE}",
-    Situation.LOCKED: f"unlock it in the desktop session; or on a terminal {_OTHERWISE}",
-    Situation.DISMISSED: f"run the command again and answer it; or on a terminal {_OTHERWISE}",
-    Situation.SILENT: f"a window may be waiting for an answer; on a terminal {_OTHERWISE}",
-    Situation.FAILED: f"credman doctor probes it; on a terminal {_OTHERWISE}",
+_OTHERWISE = "on a terminal a passphrase of the vault, or its recovery key, opens it as well"
+_STEPS = {
+    Situation.ABSENT: "",
+    Situation.LOCKED: "unlock it in the desktop session; or ",
+    Situation.DISMISSED: "run the command again and answer it; or ",
+    Situation.SILENT: "a window may be waiting for an answer; ",
+    Situation.FAILED: "credman doctor probes it; ",
 }
 
 
@@ -79,8 +79,12 @@ class KeyringUnavailable(Unavailable):
 
     def __init__(self, situation: Situation, detail: str = "") -> None:
         message = f"{situation.value}{f' {detail}' if detail else ''}"
-        super().__init__(message, hint=_HINTS[situation])
+        super().__init__(message, hint=f"{_STEPS[situation]}{_OTHERWISE}")
         self.situation = situation
+
+    def offer(self, way: str) -> None:
+        """Args: way: that there is instead of the keyring, where nobody is at a terminal."""
+        self.hint = f"{_STEPS[self.situation]}{way}"
 
 
 class OsKeyring:

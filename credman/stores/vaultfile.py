@@ -267,10 +267,13 @@ class VaultFile:
                     return
         except WrongPassphrase:
             raise
-        except Locked:
-            if problem is not None:  # with nobody to ask, that is what should be looked at
-                raise problem from None
-            raise
+        except Locked as locked:
+            if problem is None:
+                raise
+            # With nobody to ask, that is what should be looked at.
+            if isinstance(problem, KeyringUnavailable) and has_passphrase(sealed):
+                problem.offer(locked.hint)
+            raise problem from None
         raise WrongPassphrase("wrong passphrase")
 
     def open_as_last_resort(self) -> bool:

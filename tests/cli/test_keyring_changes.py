@@ -84,6 +84,12 @@ def test_a_wrong_passphrase_is_that_whatever_the_keyring_says(tmp_path: Path) ->
         got = here.credman("get", "hf", answers=["wrong", "wrong again", "and again"])
         assert got.exit_code == 4 and len(got.shown) == 3
         assert LOCKED in got.stderr and "credman: error: wrong passphrase" in got.stderr
+        alone = here.program("get", "hf")
+        assert alone.returncode == 6 and alone.stderr.decode().splitlines() == [
+            f"credman: error: {LOCKED}",
+            "credman: hint: unlock it in the desktop session; or set CREDMAN_PASSPHRASE or "
+            "CREDMAN_PASSPHRASE_COMMAND, or use --passphrase-fd",
+        ]
 
 
 def test_adding_one_without_a_keyring_changes_nothing(tmp_path: Path) -> None:
