@@ -16,7 +16,8 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 _CODES = {
@@ -48,6 +49,7 @@ _WITHOUT_REPLY = "without replying"  # the bus says so of a service that ends
 _SILENT = ("TimeoutError", "DBusErrorResponseTimeout")
 
 _DO_NOT_QUEUE, _PRIMARY_OWNER, _ALREADY_OWNER = 4, 1, 4  # of the D-Bus specification
+_TRIES, _TRY_AGAIN_SECONDS = 4, 0.05
 _bus: list[Any] = []
 """The connection that holds names, once there is one."""
 
@@ -123,7 +125,7 @@ def _hold(loaded: Any) -> Any:
                 collection = None
             if collection is None:
                 self.item = None
-                collection = super().get_preferred_collection()
+                collection = _try_again(super().get_preferred_collection)
                 with contextlib.suppress(Exception):  # then it is for this call only
                     self.owner = _find_owner(collection.connection)
                     collection.connection = _HeldConnection(collection.connection)
@@ -156,6 +158,18 @@ def _search_own(kind: Any, collection: Any, query: dict[str, str]) -> Iterator[A
             yield item
 
 
+def _try_again(connect: Callable[[], Any]) -> Any:
+    """A bus that is busy may drop a connection while it is made: nothing was asked by then."""
+    for _ in range(_TRIES - 1):
+        try:
+            return connect()
+        except Exception as error:
+            if not isinstance(error.__cause__ or error, ConnectionResetError):
+                raise
+            time.sleep(_TRY_AGAIN_SECONDS)
+    return connect()
+
+
 def _find_owner(connection: Any) -> str:
     """Returns: the unique name of the service: another one knows nothing of our session."""
     from jeepney.bus_messages import message_bus  # type: ignore[import-untyped]
@@ -175,7 +189,7 @@ def _take(backend: Any, name: str) -> bool | None:
     from jeepney.wrappers import DBusErrorResponse  # type: ignore[import-untyped]
 
     if not _bus:
-        _bus.append(open_dbus_connection(bus="SESSION"))
+        _bus.append(_try_again(lambda: open_dbus_connection(bus="SESSION")))
     try:
         (reply,) = Proxy(message_bus, _bus[0]).RequestName(name, _DO_NOT_QUEUE)
     except DBusErrorResponse as error:

@@ -15,6 +15,8 @@ from credman.cli import terminal
 from tests.cli.harness import PASSPHRASE, credman, make_value, make_vault, program
 from tests.cli.person import Person, person
 
+pytestmark = pytest.mark.alone
+
 KEY = re.compile(r"AGE-SECRET-KEY-1[A-Z0-9]{58}")
 
 

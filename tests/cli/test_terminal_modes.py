@@ -22,6 +22,8 @@ from tests.cli.harness import PASSPHRASE, PROGRAM, credman, make_value, make_vau
 from tests.cli.person import Person, person
 from tests.requirements import require, require_program
 
+pytestmark = pytest.mark.alone
+
 SLOW = f"{PASSPHRASE} slowly"
 PASTED = "pasted-" + make_value("", 40)
 QUIET = termios.ECHO | termios.ICANON | termios.ISIG

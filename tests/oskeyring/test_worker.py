@@ -169,3 +169,29 @@ def test_a_bus_that_gives_no_names_is_no_reason_to_fail(tmp_path: Path) -> None:
         assert ring.take(name) is None
         ring.set("service", "user", Secret("EXAMPLE"))
         ring.give(name)
+
+
+def test_a_connection_that_is_dropped_while_it_is_made_is_made_again() -> None:
+    from credman.oskeyring.worker import _try_again
+
+    asked: list[str] = []
+
+    def drop(error: Exception, times: int) -> str:
+        asked.append("asked")
+        if len(asked) <= times:
+            raise error
+        return "made"
+
+    wrapped = RuntimeError("what secretstorage makes of it")
+    wrapped.__cause__ = ConnectionResetError(104, "Connection reset by peer")
+    for error in (ConnectionResetError(104, "reset"), wrapped):
+        asked.clear()
+        assert _try_again(lambda: drop(error, 2)) == "made" and len(asked) == 3  # noqa: B023
+        asked.clear()
+        with pytest.raises(type(error)):
+            _try_again(lambda: drop(error, 9))  # noqa: B023
+        assert len(asked) == 4
+    asked.clear()
+    with pytest.raises(FileNotFoundError):
+        _try_again(lambda: drop(FileNotFoundError(), 9))
+    assert len(asked) == 1

@@ -25,6 +25,8 @@ from tests.output.evaluation import (
 )
 from tests.requirements import require_program
 
+pytestmark = pytest.mark.alone
+
 CORPUS = name_values(ALL_VALUES)
 SECONDS = 20
 
