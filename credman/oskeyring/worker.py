@@ -172,8 +172,8 @@ def _try_again(connect: Callable[[], Any]) -> Any:
 
 def _find_owner(connection: Any) -> str:
     """Returns: the unique name of the service: another one knows nothing of our session."""
-    from jeepney.bus_messages import message_bus  # type: ignore[import-untyped]
-    from jeepney.io.blocking import Proxy  # type: ignore[import-untyped]
+    from jeepney.bus_messages import message_bus
+    from jeepney.io.blocking import Proxy
 
     (owner,) = Proxy(message_bus, connection).GetNameOwner("org.freedesktop.secrets")
     return str(owner)
@@ -186,7 +186,7 @@ def _take(backend: Any, name: str) -> bool | None:
         return None
     from jeepney.bus_messages import message_bus
     from jeepney.io.blocking import Proxy, open_dbus_connection
-    from jeepney.wrappers import DBusErrorResponse  # type: ignore[import-untyped]
+    from jeepney.wrappers import DBusErrorResponse
 
     if not _bus:
         _bus.append(_try_again(lambda: open_dbus_connection(bus="SESSION")))

@@ -246,7 +246,9 @@ def _find_reusable(place: Place, wanted: Mapping[str, Secret]) -> Item | None:
 def _parse_journal(text: str) -> list[Name]:
     try:
         listed = load_strict(text.encode("ascii"))
-        names = [(service, user) for service, user in listed]  # type: ignore[attr-defined]
+        if not isinstance(listed, list):
+            raise TypeError
+        names = [(service, user) for service, user in listed]
     except (ValueError, TypeError, RecursionError):
         raise PayloadDamaged("the journal in the keyring is damaged") from None
     # Whoever changed it does not make credman remove what is not its own.
