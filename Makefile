@@ -29,16 +29,20 @@ lint: .venv/developed
 	$(BIN)/lint-imports
 	$(BIN)/credman providers --validate
 	$(BIN)/python scripts/provider_docs.py --check
+	$(BIN)/python scripts/completions.py --check
+	$(BIN)/python scripts/command_lines.py --check
 
 docs: .venv/developed
 	$(BIN)/python scripts/provider_docs.py --write
+	$(BIN)/python scripts/completions.py --write
+	$(BIN)/python scripts/command_lines.py --write
 
 format: .venv/developed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 benchmark: .venv/developed
-	$(BIN)/python benchmarks/latency.py --write docs/performance.md
+	$(BIN)/python -m benchmarks.latency --write docs/performance.md
 
 # Long ways over the store, then FUZZ_SECONDS for every parser, or for FUZZ_TARGETS only.
 FUZZ_SECONDS ?= 60

@@ -1,17 +1,17 @@
 """What each command costs, as a ratio to ``python -c pass`` of the same interpreter.
 
-credman is installed as users get it, from a wheel into a fresh virtual environment; an editable
-install would double the start. All commands take turns in every round, so that a machine that
-slows down slows all of them; medians are compared. Peers are measured in the same rounds where they
-are installed. Everything lies in a scratch directory that is removed.
+credman is installed as users get it, by uv, from a wheel into fresh virtual environments, with the
+oldest typer that is allowed, with 0.28 and with the newest; an editable install would double the
+start. All commands take turns in every round, so that a machine that slows down slows all of them;
+medians are compared. Peers are measured in the same rounds where they are installed. Everything
+lies in a scratch directory that is removed.
 
-    python benchmarks/latency.py [--rounds 15] [--write docs/performance.md]
+    python -m benchmarks.latency [--rounds 15] [--write docs/performance.md]
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import platform
 import shutil
@@ -19,204 +19,122 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks import homes
+from benchmarks.case import Case, measure
+from benchmarks.goals import render_goals
+from benchmarks.peers import peer_cases
+
 MARKERS = ("<!-- latency: begin -->", "<!-- latency: end -->")
 TOKENS = 50
-PASSPHRASE = "a passphrase for measuring"
+SIZES = (10, 1_000, 10_000)
+REQUESTS = 10_000
+OLDEST_TYPER, MIDDLE_TYPER = "typer==0.26.0", "typer==0.28.0"
 INSIDE = "CREDMAN_BENCHMARK_INSIDE"
+_TABS = 50
+
+_ARGON2 = (
+    "import time; from cryptography.hazmat.primitives.kdf.argon2 import Argon2id; "
+    "k = Argon2id(salt=bytes(16), length=32, iterations=3, lanes=4, memory_cost=65536); "
+    "s = time.perf_counter(); k.derive(b'a passphrase'); print(time.perf_counter() - s)"
+)
 
 
-@dataclass
-class Case:
-    """A command line that is timed. Args: before: runs untimed ahead of each run."""
-
-    name: str
-    argv: Sequence[str]
-    stdin: bytes = b""
-    environ: Mapping[str, str] = field(default_factory=dict)
-    before: Callable[[], object] | None = None
-    seconds: list[float] = field(default_factory=list)
+class Argon2(Case):
+    """One key derivation, timed inside of its process."""
 
     def run(self, environ: Mapping[str, str]) -> float:
-        if self.before is not None:
-            self.before()
-        start = time.perf_counter()
-        done = subprocess.run(
-            self.argv,
-            input=self.stdin,
-            capture_output=True,
-            env={**environ, **self.environ},
-            check=False,
-        )
-        elapsed = time.perf_counter() - start
-        if done.returncode:
-            raise RuntimeError(f"{self.name} ended with {done.returncode}: {done.stderr.decode()}")
-        return elapsed
+        done = subprocess.run(self.argv, capture_output=True, env=environ, check=True)
+        return float(done.stdout)
 
 
-def install(scratch: Path) -> Path:
-    """Returns: the bin directory of an environment with credman and the keyring CLI in it."""
-    venv = scratch / "venv"
-    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-    pip = [
-        str(venv / "bin" / "python"),
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ]
-    subprocess.run([*pip, str(ROOT), "keyring"], check=True, stderr=subprocess.DEVNULL)
-    return venv / "bin"
+class Tabs(Case):
+    """One TAB in a shell that is running already."""
+
+    def run(self, environ: Mapping[str, str]) -> float:
+        return super().run(environ) / _TABS
 
 
-def credman_cases(bin_: Path, scratch: Path, environ: Mapping[str, str]) -> list[Case]:
+def warm_cases(bin_: Path, places: Mapping[str, Path]) -> Iterator[Case]:
+    """An agent holds the vault."""
     credman = str(bin_ / "credman")
-
-    def call(*argv: str, stdin: bytes = b"", home: Path | None = None) -> None:
-        chosen = {**environ, "CREDMAN_HOME": str(home or scratch / "home")}
-        done = subprocess.run([credman, *argv], input=stdin, env=chosen, capture_output=True)
-        if done.returncode:
-            raise RuntimeError(f"{argv}: {done.stderr.decode()}")
-
-    print(f"storing {TOKENS} tokens …", file=sys.stderr)
-    for number in range(TOKENS):
-        call("add", f"token-{number}", stdin=b"v" * 40)
-    fresh = scratch / "fresh"
-    extra = b"v" * 40
-
-    def forget() -> None:
-        shutil.rmtree(fresh, ignore_errors=True)
-
-    def case(name: str, *argv: str, **more: object) -> Case:
-        return Case(f"credman {name}", [credman, *argv], **more)  # type: ignore[arg-type]
-
-    return [
-        case("--help", "--help"),
-        case("providers", "providers"),
-        case("use", "use"),
-        case("init", "init", before=forget, environ={"CREDMAN_HOME": str(fresh)}),
-        case("get", "get", "token-7"),
-        case("show", "show", "token-7"),
-        case("list", "list"),
-        case("env", "env", "--shell", "posix"),
-        case("exec", "exec", "--", "true"),
-        case("add", "add", "extra", stdin=extra, before=lambda: remove_quietly(call)),
-        case("remove", "remove", "extra", "--yes", before=lambda: add_quietly(call, extra)),
-    ]
+    own = {"CREDMAN_HOME": str(places["warm"])}
+    for name, argv in (
+        ("env", ["env", "prod"]),
+        ("get", ["get", "token-7", "-e", "prod"]),
+        ("exec", ["exec", "prod", "--", "true"]),
+        ("list", ["list", "-e", "prod"]),
+        ("show", ["show", "token-7", "-e", "prod"]),
+        ("providers", ["providers"]),
+        ("TAB on a token name", ["__complete", "tokens", "-e", "prod"]),
+    ):
+        yield Case(f"{name}, warm", [credman, *argv], environ=own)
+    for count in SIZES:
+        chosen = {"CREDMAN_HOME": str(places[str(count)])}
+        argv = [credman, "get", "token-7", "-e", "prod"]
+        yield Case(f"get, warm, {count:,} tokens", argv, environ=chosen)
+    script = Path(str(bin_.parent), "share")  # never there: nothing but the script answers
+    source = homes.ROOT / "credman" / "completions" / "credman.bash"
+    line = (
+        f"PATH={script}; source {source}; "
+        f"for ((i = 0; i < {_TABS}; i++)); do COMP_WORDS=(credman li); COMP_CWORD=1; "
+        'COMP_LINE="credman li"; COMP_POINT=10; COMPREPLY=(); _credman credman li credman; done'
+    )
+    yield Tabs("TAB on a command, bash", [shutil.which("bash") or "bash", "-c", line])
 
 
-def keyring_cases(bin_: Path, environ: Mapping[str, str], scratch: Path) -> Iterator[Case]:
+def cold_cases(bin_: Path, places: Mapping[str, Path], suffix: str = "") -> Iterator[Case]:
+    """There is no agent; each opening with a passphrase pays for one Argon2id."""
+    credman = str(bin_ / "credman")
+    own = {
+        "CREDMAN_HOME": str(places["cold"]),
+        "CREDMAN_AGENT": "off",
+        "CREDMAN_PASSPHRASE": homes.PASSPHRASE,
+    }
+    for name, argv in (
+        ("--help", ["--help"]),
+        ("use", ["use"]),
+        ("providers", ["providers"]),
+        ("list", ["list", "-e", "prod"]),
+        ("show", ["show", "token-7", "-e", "prod"]),
+        ("get", ["get", "token-7", "-e", "prod"]),
+        ("env", ["env", "prod", "--shell", "posix"]),
+        ("exec", ["exec", "prod", "--", "true"]),
+        ("TAB on a token name", ["__complete", "tokens", "-e", "prod"]),
+        ("add", ["add", "extra", "--replace"]),
+    ):
+        stdin = homes.VALUE.encode() if name == "add" else b""
+        yield Case(f"{name}, cold{suffix}", [credman, *argv], stdin=stdin, environ=own)
+
+
+def keyring_cases(bin_: Path, middle: Path, environ: Mapping[str, str]) -> Iterator[Case]:
     """The two ways to use the keyring: it holds the vault's key, or the tokens themselves."""
     if "DBUS_SESSION_BUS_ADDRESS" not in environ:
         return
-    credman = str(bin_ / "credman")
-    own = {"CREDMAN_PASSPHRASE": "", "CREDMAN_HOME": str(scratch / "slot")}
+    scratch = Path(environ[INSIDE])
+    cold = {"CREDMAN_HOME": str(scratch / "slot"), "CREDMAN_AGENT": "off"}
     for title, more in (("keyring slot", {}), ("keyring:", {"CREDMAN_STORE": "keyring:"})):
-        chosen = {**own, **more}
         print(f"storing {TOKENS} tokens, {title} …", file=sys.stderr)
+        credman = str(bin_ / "credman")
         for number in range(TOKENS):
-            argv = [credman, "add", f"token-{number}", "--no-check"]
-            Case(title, argv, stdin=b"v" * 40, environ=chosen).run(environ)
-        for name in ("env", "get"):
-            argv = [credman, name, *(["--shell", "posix"] if name == "env" else ["token-7"])]
-            yield Case(f"credman {name} ({title})", argv, environ=chosen)
-
-
-def remove_quietly(call: Callable[..., None]) -> None:
-    with contextlib.suppress(RuntimeError):
-        call("remove", "extra", "--yes")
-
-
-def add_quietly(call: Callable[..., None], value: bytes) -> None:
-    with contextlib.suppress(RuntimeError):
-        call("add", "extra", stdin=value)
-
-
-def peer_cases(bin_: Path, scratch: Path, environ: Mapping[str, str]) -> Iterator[Case | str]:
-    """Yields: cases, or a line for each peer that is left out, with the reason."""
-    for name, prepare in (
-        ("age", _age),
-        ("pass", _pass),
-        ("gopass", _gopass),
-        ("secret-tool", _secret_tool),
-        ("keyring", _keyring),
-    ):
-        path = str(bin_ / name) if name == "keyring" else shutil.which(name)
-        if path is None:
-            yield f"{name}: not installed"
-            continue
-        try:
-            case = prepare(path, scratch, environ)
-            case.run(environ)
-            yield case
-        except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
-            reason = str(error).splitlines()[0]
-            yield f"{name}: left out: {reason[:100]}"
-
-
-def _age(path: str, scratch: Path, environ: Mapping[str, str]) -> Case:
-    key, file = scratch / "age.key", scratch / "value.age"
-    subprocess.run(["age-keygen", "-o", key], check=True, capture_output=True)
-    public = subprocess.run(["age-keygen", "-y", key], check=True, capture_output=True).stdout
-    recipient = public.decode().strip()
-    subprocess.run([path, "-r", recipient, "-o", file], input=b"v" * 40, check=True)
-    return Case("age -d (one value)", [path, "-d", "-i", str(key), str(file)])
-
-
-def _pass(path: str, scratch: Path, environ: Mapping[str, str]) -> Case:
-    home = scratch / "gnupg"
-    home.mkdir(mode=0o700)
-    own = {"GNUPGHOME": str(home), "PASSWORD_STORE_DIR": str(scratch / "pass")}
-    chosen = {**environ, **own}
-    generate = ["gpg", "--batch", "--passphrase", "", "--quick-generate-key", "bench@example.org"]
-    subprocess.run(generate, check=True, env=chosen, capture_output=True)
-    subprocess.run([path, "init", "bench@example.org"], check=True, env=chosen, capture_output=True)
-    insert = [path, "insert", "--multiline", "token"]
-    subprocess.run(insert, input=b"v" * 40, check=True, env=chosen, capture_output=True)
-    return Case("pass show", [path, "show", "token"], environ=own)
-
-
-def _gopass(path: str, scratch: Path, environ: Mapping[str, str]) -> Case:
-    # Reads the store that pass made.
-    own = {
-        "GNUPGHOME": str(scratch / "gnupg"),
-        "PASSWORD_STORE_DIR": str(scratch / "pass"),
-        "GOPASS_HOMEDIR": str(scratch / "gopass"),
-    }
-    return Case("gopass show", [path, "show", "token"], environ=own)
-
-
-def _secret_tool(path: str, scratch: Path, environ: Mapping[str, str]) -> Case:
-    store = [path, "store", "--label=bench", "name", "bench"]
-    subprocess.run(store, input=b"v" * 40, check=True, env=environ, capture_output=True)
-    return Case("secret-tool lookup", [path, "lookup", "name", "bench"])
-
-
-def _keyring(path: str, scratch: Path, environ: Mapping[str, str]) -> Case:
-    write = [path, "set", "bench", "token"]
-    subprocess.run(write, input=b"v" * 40, check=True, env=environ, capture_output=True)
-    return Case("keyring get", [path, "get", "bench", "token"])
-
-
-def measure(cases: Sequence[Case], environ: Mapping[str, str], rounds: int) -> None:
-    for number in range(rounds + 1):
-        # Rotated, so that no command always follows the same one; the first round warms up.
-        for case in [*cases[number % len(cases) :], *cases[: number % len(cases)]]:
-            elapsed = case.run(environ)
-            if number:
-                case.seconds.append(elapsed)
-        print(f"\rround {number} of {rounds}", end="", file=sys.stderr)
-    print(file=sys.stderr)
+            argv = [credman, "add", f"token-{number}", "-e", "prod", "--no-check"]
+            stdin = homes.VALUE.encode()
+            Case(title, argv, stdin=stdin, environ={**cold, **more}).run(environ)
+        for name, argv in (("env", ["--shell", "posix"]), ("get", ["token-7"]), ("list", [])):
+            line = [credman, name, *argv, "-e", "prod"]
+            yield Case(f"{name}, cold, {title}", line, environ={**cold, **more})
+        if not more:
+            line = [str(middle / "credman"), "list", "-e", "prod"]
+            yield Case(f"list, cold, {title}, typer 0.28", line, environ=cold)
+    warm = {"CREDMAN_HOME": str(scratch / "slot"), "CREDMAN_STORE": "keyring:"}
+    Case("", [credman, "unlock", "--for", "2h"], environ=warm).run(environ)
+    yield Case("env, warm, keyring:", [credman, "env", "prod", "--shell", "posix"], environ=warm)
 
 
 def render(cases: Sequence[Case], left_out: Sequence[str], rounds: int) -> str:
-    base = statistics.median(cases[0].seconds)
+    base = cases[0].median
     lines = [
         f"Python {platform.python_version()}, {os.cpu_count()} cores, {rounds} rounds, "
         f"{TOKENS} tokens. Ratios count; milliseconds are this machine's.",
@@ -225,10 +143,10 @@ def render(cases: Sequence[Case], left_out: Sequence[str], rounds: int) -> str:
         "|---|--:|--:|--:|",
     ]
     for case in cases:
-        median = statistics.median(case.seconds)
         fastest = min(case.seconds)
         lines.append(
-            f"| `{case.name}` | {median * 1e3:.1f} | {fastest * 1e3:.1f} | {median / base:.2f} |"
+            f"| `{case.name}` | {case.median * 1e3:.1f} | {fastest * 1e3:.1f} | "
+            f"{case.median / base:.2f} |"
         )
     return "\n".join([*lines, *(f"\n{line}" for line in left_out)])
 
@@ -253,11 +171,11 @@ def inside_a_session(argv: Sequence[str], scratch: Path) -> int:
     for variable in ("PIP_INDEX_URL", "PIP_CONFIG_FILE", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"):
         if variable in os.environ:
             environ[variable] = os.environ[variable]
-    command = [sys.executable, str(Path(__file__).resolve()), *argv]
+    command = [sys.executable, "-m", "benchmarks.latency", *argv]
     if shutil.which("dbus-run-session") and shutil.which("gnome-keyring-daemon"):
         unlock = "printf bench | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1"
         command = ["dbus-run-session", "--", "sh", "-c", f'{unlock}; exec "$@"', "sh", *command]
-    return subprocess.run(command, env=environ, check=False).returncode
+    return subprocess.run(command, env=environ, cwd=homes.ROOT, check=False).returncode
 
 
 def main(argv: Sequence[str]) -> int:
@@ -267,29 +185,56 @@ def main(argv: Sequence[str]) -> int:
     chosen = parser.parse_args(argv)
     if INSIDE not in os.environ:
         with tempfile.TemporaryDirectory() as name:
+            if chosen.write:
+                argv = [*argv, "--write", str(chosen.write.resolve())]
             return inside_a_session(argv, Path(name))
     scratch = Path(os.environ[INSIDE])
-    bin_ = install(scratch)
-    environ = {
-        **os.environ,
-        "CREDMAN_HOME": str(scratch / "home"),
-        "CREDMAN_PASSPHRASE": PASSPHRASE,
+    environ = homes.clean(os.environ) | {INSIDE: str(scratch)}
+    uv = homes.find_uv(scratch)
+    newest = homes.install(scratch, uv, "newest", "keyring")
+    oldest = homes.install(scratch, uv, "oldest", OLDEST_TYPER)
+    middle = homes.install(scratch, uv, "middle", MIDDLE_TYPER)
+    places = {str(n): homes.make_home(newest, scratch / f"home-{n}", n) for n in SIZES}
+    for name in ("warm", "cold", "warm, typer 0.26"):
+        places[name] = homes.make_home(newest, scratch / name.replace(", ", "-"), TOKENS)
+    pids = {
+        name: homes.unlock(oldest if "0.26" in name else newest, place, environ)
+        for name, place in places.items()
+        if name != "cold"
     }
-    python = str(bin_ / "python")
-    cases = [
-        Case("python -c pass", [python, "-c", "pass"]),
-        Case("python -I -S -c pass", [python, "-I", "-S", "-c", "pass"]),
-        *credman_cases(bin_, scratch, environ),
-        *keyring_cases(bin_, environ, scratch),
-    ]
-    left_out = []
-    for peer in peer_cases(bin_, scratch, environ):
-        if isinstance(peer, Case):
-            cases.append(peer)
-        else:
-            left_out.append(peer)
-    measure(cases, environ, chosen.rounds)
-    table = render(cases, left_out, chosen.rounds)
+    try:
+        homes.ask_often(newest, places["warm"], 100)
+        memory = [homes.memory_of(pids["warm"])]
+        homes.ask_often(newest, places["warm"], REQUESTS)
+        memory.append(homes.memory_of(pids["warm"]))
+        python = str(newest / "python")
+        cases = [
+            Case("python -c pass", [python, "-c", "pass"]),
+            Case("python -I -S -c pass", [python, "-I", "-S", "-c", "pass"]),
+            Argon2("one Argon2id", [python, "-c", _ARGON2]),
+            *warm_cases(newest, places),
+            *cold_cases(newest, places),
+            Case(
+                "list, warm, typer 0.26",
+                [str(oldest / "credman"), "list", "-e", "prod"],
+                environ={"CREDMAN_HOME": str(places["warm, typer 0.26"])},
+            ),
+            *(c for c in cold_cases(oldest, places, ", typer 0.26") if c.name.startswith("list")),
+            *(c for c in cold_cases(middle, places, ", typer 0.28") if c.name.startswith("list")),
+            *keyring_cases(newest, middle, environ),
+        ]
+        left_out = []
+        for peer in peer_cases(newest, scratch, environ):
+            if isinstance(peer, Case):
+                cases.append(peer)
+            else:
+                left_out.append(peer)
+        measure(cases, environ, chosen.rounds)
+    finally:
+        for place in (*places.values(), scratch / "slot"):
+            homes.lock(newest, place, environ)
+    medians = {case.name: statistics.median(case.seconds) for case in cases}
+    table = "\n\n".join((render_goals(medians, memory), render(cases, left_out, chosen.rounds)))
     print(table)
     if chosen.write:
         write_into(chosen.write, table)

@@ -3,17 +3,17 @@
 Names are handed on lazily: importing the package costs nothing.
 """
 
-from __future__ import annotations
-
 TYPE_CHECKING = False  # typing costs more to import than all of this module
 if TYPE_CHECKING:
     from credman.core.secret import Secret
 
-__all__ = ["Secret"]
+__all__ = ["Secret", "__version__"]
+
+__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    if name in __all__:
+    if name == "Secret":
         from credman.core.secret import Secret
 
         return Secret

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from credman.core.errors import (
     CredmanError,
@@ -19,22 +20,18 @@ from credman.core.errors import (
     UsageError,
     VaultDamaged,
 )
-from credman.core.keyslots import SlotChange
 from credman.core.model import Token, TokenKey
 from credman.core.names import check_name
 from credman.core.scope import find_folded
 from credman.core.secret import Secret
-from credman.stores.additions import (
-    NewToken,
-    check_value,
-    plan_addition,
-    plan_copying,
-    plan_renaming,
-)
 from credman.stores.base import Committed, SlotStore, Snapshot
-from credman.stores.capabilities import BackupStore, Copy, CopyStore
-from credman.stores.changes import Change, PutToken, RemoveToken
 from credman.view import View
+
+if TYPE_CHECKING:
+    from credman.core.keyslots import SlotChange
+    from credman.stores.additions import NewToken
+    from credman.stores.capabilities import BackupStore, Copy, CopyStore
+    from credman.stores.changes import Change
 
 _ATTEMPTS = 50
 
@@ -75,6 +72,9 @@ class Session(View):
             NameTaken: the name, or one of its variables, is taken in this environment.
             UsageError: a value cannot be stored, or there is none.
         """
+        from credman.stores.additions import check_value
+        from credman.stores.changes import PutToken
+
         if not values or not values.keys() <= {f.name for f in new.fields}:
             raise UsageError("a token needs a value, and a field for each value")
         for name, value in values.items():
@@ -90,6 +90,8 @@ class Session(View):
         Returns:
             What was removed.
         """
+        from credman.stores.changes import RemoveToken
+
         token = self.own_token(name)
         values = self._find_values(token)
 
@@ -116,6 +118,8 @@ class Session(View):
             NotFound
             NameTaken: another token there has the new name.
         """
+        from credman.stores.additions import plan_renaming
+
         token = self.own_token(name)
         check_name("token", new_name)
         self._commit(lambda snapshot: plan_renaming(token.key, new_name, snapshot))
@@ -132,6 +136,9 @@ class Session(View):
             NotFound
             NameTaken: the name, or one of its variables, is taken there.
         """
+        from credman.stores.additions import plan_copying
+        from credman.stores.changes import PutToken
+
         check_name("environment", environment)
         token = self.token(name)
         target = find_folded(environment, self.environments()) or environment
@@ -147,12 +154,16 @@ class Session(View):
 
     def copy_store(self) -> CopyStore:
         """Raises: Unavailable: of this store there are no copies."""
+        from credman.stores.capabilities import CopyStore
+
         if not isinstance(self.store, CopyStore):
             raise Unavailable("of this store there are no copies")
         return self.store
 
     def backup_store(self) -> BackupStore:
         """Raises: Unavailable: of this store no backup can be made."""
+        from credman.stores.capabilities import BackupStore
+
         if not isinstance(self.store, BackupStore):
             raise Unavailable("of this store no backup can be made yet")
         return self.store
@@ -206,11 +217,14 @@ class Session(View):
     def _finish(self, committed: Committed) -> str | None:
         self._warn(committed.warnings)
         self._snapshot = None
+        self._has_written = True
         return committed.kept
 
     def _changes_for(
         self, new: NewToken, values: Mapping[str, Secret], snapshot: Snapshot
     ) -> list[Change]:
+        from credman.stores.additions import plan_addition
+
         self._snapshot = snapshot
         key = self._key(check_name("token", new.name))
         return plan_addition(new, values, key, snapshot, now=datetime.now(UTC))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from credman.core.config import Config
-from credman.core.errors import NotFound, StoreConflict
+from credman.core.errors import CredmanError, NotFound, StoreConflict
 from credman.core.model import Address, Environment, Token
 from credman.core.names import check_name, find_nearest
 from credman.core.plan import PlanEntry, make_plan, visible_tokens
@@ -28,12 +28,27 @@ class View:
         self.warnings: list[str] = []
         self._scope = Scope(config, selection)
         self._snapshot: Snapshot | None = None
+        self._has_written = False
 
     def snapshot(self) -> Snapshot:
         """What is stored, as of the first look or the last write of this session."""
         if self._snapshot is None:
             self._snapshot = self.store.snapshot()
             self._warn(self._snapshot.warnings)
+        return self._snapshot
+
+    def find_snapshot(self, *, reads_again: bool) -> Snapshot | None:
+        """Args:
+            reads_again: also where it was written to since.
+
+        Returns:
+            What was seen, or None: nothing was, or it has changed.
+        """
+        if self._has_written and reads_again:
+            try:
+                return self.store.snapshot()
+            except CredmanError:
+                return None
         return self._snapshot
 
     def environments(self) -> dict[str, Environment]:
@@ -91,8 +106,9 @@ class View:
             StoreConflict: others keep changing the store.
         """
         for _ in range(_LOOKS):
+            addresses = {entry.variable: entry.address for entry in plan}
             try:
-                values = self.store.reveal({entry.address for entry in plan})
+                values = self.store.reveal(set(addresses.values()))
             except StoreConflict:
                 # Some of it is stored elsewhere by now: what gives the same variables counts.
                 self._snapshot = None
@@ -101,7 +117,7 @@ class View:
                     raise
                 plan = [found[entry.variable] for entry in plan]
             else:
-                return {entry.variable: values[entry.address] for entry in plan}
+                return {variable: values[address] for variable, address in addresses.items()}
         raise _busy()
 
     def token(self, name: str) -> Token:

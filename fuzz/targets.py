@@ -30,7 +30,7 @@ from credman.core.errors import (
 )
 from credman.stores import seen
 from credman.vault import age, container, document, keys, slots
-from fuzz import corpora
+from fuzz import agent, corpora
 from fuzz.disclosure import find_disclosure, read_fixed_texts
 
 T = TypeVar("T")
@@ -279,4 +279,5 @@ TARGETS = {
     "names": Target(fuzz_names, corpora.names, ("LD_", "GIT_", "TOKEN", "_PROXY", "PATH"), 256),
     "dates": Target(fuzz_dates, corpora.dates, ("T", "Z", "+00:00", "-W", "d", "w"), 64),
     "seen": Target(fuzz_seen, corpora.records, (*_JSON, '"vault":', '"sha256":'), 4096),
+    "agent": Target(agent.fuzz_agent, agent.requests, agent.WORDS, 4096),
 }

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from credman.cli import ALIASES, COMMANDS
-from credman.cli.run import load_parser
+from credman.cli.options import Command
+from credman.cli.parsing import load_parser
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "credman"
@@ -105,7 +106,7 @@ def test_a_command_is_where_the_table_says_with_the_summary_it_gives(name: str) 
     entry = COMMANDS[name]
     module, _, function = entry.target.partition(":")
     target = getattr(importlib.import_module(f"credman.cli.{module}"), function)
-    assert callable(target)
+    assert isinstance(target, Command)
     shown = load_parser(name).help
     assert shown, "it has no help"
     first_line, _, rest = shown.partition("\n")
@@ -121,9 +122,14 @@ def test_every_alias_is_another_name_of_a_command() -> None:
 
 
 OF_THE_PROCESS = {
+    "credman.agent.client": {"sys.byteorder"},  # of what the system tells of a socket's other end
+    "credman.agent.control": {"sys.executable", "sys.path"},  # starts the agent with its own
+    "credman.caller": {"os.environ", "os.getcwd"},  # __main__'s other half
     "credman.cli.installation": {"sys.executable", "sys.prefix", "sys.base_prefix"},  # tells them
     "credman.oskeyring.client": {"sys.executable", "sys.path"},  # starts the worker with its own
     "credman.oskeyring.worker": {"sys.path"},  # is a program of its own
+    "credman.server.loop": {"sys.executable"},  # becomes itself again
+    "credman.server.start": {"sys.argv", "sys.path", "os.chdir"},  # is a program of its own
 }
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+PROGRAM = "credman"
+
 
 class Entry(NamedTuple):
     """Args: target: ``module:function`` below ``credman.cli``; summary: one line for ``--help``."""
@@ -41,10 +43,17 @@ COMMANDS: dict[str, Entry] = {
     "restore": Entry("restore:restore", "Make a copy of the vault the one that counts"),
     "doctor": Entry("doctor:doctor", "Look at the installation, the store and what lies beside it"),
     "providers": Entry("providers:providers", "List the services whose tokens credman knows"),
+    "unlock": Entry("agent:unlock", "Open the store, and keep it open for a while"),
+    "lock": Entry("agent:lock", "Close what is open"),
+    "status": Entry("agent:status", "Tell what is open, and for how long"),
     "use": Entry("use:use", "Choose the environment and profile used by default"),
+    "completions": Entry("completions:completions", "Print the completion script of a shell"),
 }
 
 GROUPS = {name.partition(" ")[0] for name in COMMANDS if " " in name}
 """First words of commands of two words."""
 
 ALIASES = {"ls": "list", "rm": "remove", "run": "exec"}
+
+COMPLETE = "__complete"
+"""What the completion scripts call. It is no command for people, and in no list of them."""

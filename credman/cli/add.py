@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from credman.cli.context import Context
 from credman.cli.create import create_store
-from credman.cli.options import Invocation, NameArgument, command
+from credman.cli.options import Invocation, command
 from credman.cli.values import (
     TokenSource,
     find_former_fields,
@@ -32,6 +30,11 @@ from credman.output.process import MAX_STRING_BYTES
 from credman.providers.catalogue import Catalogue, Provider, load_catalogue
 from credman.session import Session
 from credman.stores.additions import NewToken
+
+if TYPE_CHECKING:
+    import typer
+
+    from credman.cli.parameters import NameArgument
 
 
 @command()

@@ -2,19 +2,22 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from credman.cli.options import Invocation, NewPassphraseOption, command, parse_descriptor
+from credman.cli.options import Invocation, command, parse_descriptor
 from credman.cli.values import refuse_value_as_argument
 from credman.core.errors import Refused, Unavailable, UsageError
 from credman.core.names import looks_like_value
 from credman.output.files import refuse_existing
 from credman.providers.catalogue import load_catalogue
 
+if TYPE_CHECKING:
+    import typer
 
-@command(selecting=False)
+    from credman.cli.parameters import NewPassphraseOption
+
+
+@command(selecting=False, asks_again=True)
 def backup(
     invocation: Invocation,
     file: Annotated[

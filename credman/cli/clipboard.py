@@ -48,7 +48,7 @@ def copy_for_a_while(
             f"the value of {name} is not text, so no clipboard holds it",
             hint=f"credman get {name} > FILE",
         ) from None
-    if not (_choose_mechanism(context.environ) and _copy(value)):
+    if not (_choose_mechanism(context.inherited) and _copy(value)):
         raise Unavailable(
             "there is no clipboard here that takes the value",
             hint="on Linux it takes xclip, xsel or wl-clipboard, and a graphical session",

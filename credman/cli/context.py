@@ -7,13 +7,23 @@ function serves a process of its own, a test, or a caller elsewhere.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from credman.cli.terminal import Terminal
+from credman.core import wire
 from credman.core.errors import CredmanError
 from credman.core.names import quote_untrusted
 from credman.core.paths import Paths, find_paths
 from credman.core.runtime import is_unattended
+
+if TYPE_CHECKING:
+    from credman.stores.base import Keeper, Unlocker
+
+
+def visible(environ: Mapping[str, str]) -> dict[str, str]:
+    """Returns: the variables that a command may see: the same, whoever runs it."""
+    return {name: environ[name] for name in wire.VARIABLES if name in environ}
 
 
 class Output:
@@ -71,8 +81,14 @@ class Input:
 @dataclass(frozen=True, slots=True)
 class Context:
     """Args:
+    environ: the caller's variables that a command may see, as ``visible`` chooses them.
     read_descriptor: reads an inherited descriptor to its end and closes it.
     parent: process id of whoever started the command, for guessing its shell.
+    inherited: all variables of the caller, for the programs that are started for him, and for what
+        opens the vault.
+    may_use_agent: an agent may be asked, and may keep open what was opened for this command.
+    keeper: keeps vaults open; given where the agent runs the command.
+    source: what opens vaults there: it asks nobody.
     """
 
     stdin: Input
@@ -83,6 +99,10 @@ class Context:
     terminal: Terminal
     read_descriptor: Callable[[int], bytes]
     parent: int = 0
+    inherited: Mapping[str, str] = field(default_factory=dict, repr=False)
+    may_use_agent: bool = False
+    keeper: Keeper | None = None
+    source: Unlocker | None = None
 
     @property
     def paths(self) -> Paths:

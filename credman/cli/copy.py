@@ -1,14 +1,17 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from credman.cli.options import Invocation, NameArgument, command
+from credman.cli.options import Invocation, command
 from credman.cli.values import refuse_value_as_argument
 from credman.core.errors import UsageError
 from credman.core.names import check_name
 from credman.providers.catalogue import load_catalogue
+
+if TYPE_CHECKING:
+    import typer
+
+    from credman.cli.parameters import NameArgument
 
 
 @command()

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from credman.cli.agentfacts import examine_agent
 from credman.cli.examining import StoreReport, examine_store, find_files
 from credman.cli.installation import (
     examine_config,
@@ -14,7 +13,8 @@ from credman.cli.installation import (
     examine_surroundings,
 )
 from credman.cli.keychange import confirm
-from credman.cli.options import Invocation, JsonOption, YesOption, command
+from credman.cli.namecache import cache_file, forget_names
+from credman.cli.options import Invocation, command
 from credman.cli.permissions import examine_files, quote_path
 from credman.cli.probing import examine_keyring
 from credman.cli.render import render_json
@@ -26,6 +26,11 @@ from credman.oskeyring.choice import state_file
 from credman.session import Session
 from credman.stores.base import SlotStore, Store
 from credman.stores.capabilities import CopyStore, Fact
+
+if TYPE_CHECKING:
+    import typer
+
+    from credman.cli.parameters import JsonOption, YesOption
 
 _FINDINGS = 8
 _LABEL_WIDTH = 10
@@ -47,7 +52,7 @@ class Report:
         return [fact.text for fact in self.facts if fact.is_wrong]
 
 
-@command(selecting=False)
+@command(selecting=False, asks_again=True)
 def doctor(
     invocation: Invocation,
     accept: Annotated[
@@ -105,7 +110,11 @@ def examine(invocation: Invocation) -> Report:
     files, wrong = examine_files(
         paths,
         home=os.path.dirname(paths.data) if context.environ.get("CREDMAN_HOME") else None,
-        of_store=[state_file(paths.state), *(() if store is None else find_files(store))],
+        of_store=[
+            state_file(paths.state),
+            cache_file(paths.state),
+            *(() if store is None else find_files(store)),
+        ],
     )
     if store is not None:
         where = f" --store {quote_path(invocation.store)}" if invocation.store else ""
@@ -121,7 +130,8 @@ def examine(invocation: Invocation) -> Report:
         )
     else:
         keyring = [Fact("keyring", "not tried: the configuration may switch it off")]
-    report.groups += [opened.facts, keyring, files]
+    agent = examine_agent(context, config if isinstance(config, Config) else None)
+    report.groups += [opened.facts, keyring, agent, files]
     return report
 
 
@@ -182,6 +192,7 @@ def _accept(invocation: Invocation, session: Session, store: CopyStore, *, yes: 
         context.note(current.problem.message)
         confirm(invocation, "forget it?", yes=yes)
         kept = session.forget()
+        forget_names(invocation.context, invocation.store_url)
         context.note(f"forgotten: credman add makes a new {what} there")
         if kept:
             context.note(f"the copy before its last write is kept as {kept}")

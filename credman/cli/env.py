@@ -1,21 +1,18 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from credman.cli.options import (
-    EnvironmentArgument,
-    Invocation,
-    OnlyOption,
-    command,
-    parse_only,
-)
+from credman.cli.options import Invocation, command, parse_only
 from credman.cli.shell import guess_shell
 from credman.core.errors import Refused, UsageError
 from credman.core.plan import refuse_files
 from credman.output.shells import Shell, render_set, render_unset
+
+if TYPE_CHECKING:
+    import typer
+
+    from credman.cli.parameters import EnvironmentArgument, OnlyOption
 
 
 class ShellChoice(StrEnum):

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-from credman.cli.options import (
-    EnvironmentArgument,
-    Invocation,
-    OnlyOption,
-    Result,
-    command,
-    parse_only,
-)
+from typing import TYPE_CHECKING
+
+from credman.cli.options import Invocation, Result, command, parse_only
 from credman.core.errors import UsageError
 from credman.output.process import prepare_execution
+
+if TYPE_CHECKING:
+    from credman.cli.parameters import EnvironmentArgument, OnlyOption
 
 
 @command()
@@ -36,4 +34,4 @@ def execute(
     if not plan:
         invocation.context.note(f"nothing is stored in environment {session.environment().name}")
     files = {entry.variable for entry in plan if entry.field.is_file}
-    return prepare_execution(invocation.trailing, invocation.context.environ, values, files=files)
+    return prepare_execution(invocation.trailing, values, files=files)

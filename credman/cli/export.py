@@ -2,25 +2,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from credman.cli.options import (
-    EnvironmentArgument,
-    Invocation,
-    OnlyOption,
-    command,
-    parse_only,
-)
+from credman.cli.options import Invocation, command, parse_only
 from credman.core.errors import Refused, UsageError
 from credman.core.names import BASE_ENVIRONMENT
 from credman.core.plan import PlanEntry, refuse_files
 from credman.output.files import refuse_existing, write_new_file
 from credman.output.formats import Format, render_file
 
+if TYPE_CHECKING:
+    import typer
 
-@command()
+    from credman.cli.parameters import EnvironmentArgument, OnlyOption
+
+
+@command(asks_again=True)
 def export(
     invocation: Invocation,
     environment: EnvironmentArgument = None,

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from credman.cli.clipboard import copy_for_a_while
-from credman.cli.options import Invocation, NameArgument, Result, command
+from credman.cli.options import Invocation, Result, command
 from credman.core.errors import NotFound, Refused, UsageError
 from credman.core.model import Token
 from credman.core.secret import Secret
+
+if TYPE_CHECKING:
+    import typer
+
+    from credman.cli.parameters import NameArgument
 
 
 @command()
@@ -40,6 +42,8 @@ def get(
     invocation.report(session)
     value = _choose(token, session.values(token), field)
     if clip:
+        from credman.cli.clipboard import copy_for_a_while
+
         return copy_for_a_while(context, token.key.name, value)
     end = b"\n" if context.stdout.is_terminal else b""
     context.stdout.write(value.to_bytes() + end)

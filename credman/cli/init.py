@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from credman.cli.create import create_store
-from credman.cli.options import Invocation, RecoveryFileOption, command
+from credman.cli.options import Invocation, command
 from credman.core.errors import Refused
+
+if TYPE_CHECKING:
+    import typer
+
+    from credman.cli.parameters import RecoveryFileOption
 
 
 @command(selecting=False)
@@ -24,7 +27,7 @@ def init(
 
     Example: credman init --recovery-file ~/usb/credman.key
     """
-    store = invocation.open_store(invocation.config)
+    store = invocation.open_store()
     if store.exists():
         known = store.describe()
         what = "vault" if known["kind"] == "file" else "store"

@@ -103,7 +103,7 @@ def examine_surroundings(context: Context, *, no_input: bool) -> list[Fact]:
     facts = [Fact("" if number else "variable", *rest) for number, rest in found]
     off = ["--no-input"] if no_input else []
     for variable in ("CI", "CREDMAN_NO_INPUT"):
-        if is_unattended({variable: context.environ.get(variable, "")}):
+        if is_unattended({variable: context.inherited.get(variable, "")}):
             off.append(variable)
     if off:
         facts.append(Fact("input", f"switched off by {' and '.join(off)}: nobody is asked"))
@@ -113,7 +113,7 @@ def examine_surroundings(context: Context, *, no_input: bool) -> list[Fact]:
 
 
 def _examine_variables(context: Context) -> Iterator[tuple[str, bool, str]]:
-    environ = context.environ
+    environ = context.inherited
     home = environ.get("CREDMAN_HOME")
     if home:
         hint = (

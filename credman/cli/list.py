@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from credman.cli.context import Context
-from credman.cli.options import Invocation, JsonOption, command
+from credman.cli.options import Invocation, command
 from credman.cli.render import (
     days_overdue,
     render_age,
@@ -20,6 +18,11 @@ from credman.cli.render import (
 from credman.core.model import Token
 from credman.core.names import BASE_ENVIRONMENT
 from credman.session import Session
+
+if TYPE_CHECKING:
+    import typer
+
+    from credman.cli.parameters import JsonOption
 
 
 @command()

@@ -1,82 +1,42 @@
-"""Options that many commands share, and how a command function becomes a parser.
+"""What a command is, and one run of it.
 
-A command is a function ``(invocation, own parameters…)``. ``command`` adds the shared options to
-what typer sees of it, so that they are spelled once.
+A command is a function ``(invocation, own parameters…)``; the options that many share are added to
+it, so that they are spelled once. What its parameters look like to typer stands in its annotations,
+which nobody evaluates but ``parsing``.
 """
 
 from __future__ import annotations
 
-import inspect
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from credman.cli import COMMANDS
 from credman.cli.context import Context
+from credman.cli.keeping import Handover, keep, may_use_agent
+from credman.cli.namecache import remember_names
 from credman.cli.unlock import PassphraseSource
 from credman.core.config import Config, load_config
 from credman.core.errors import UsageError
 from credman.core.names import check_name, looks_like_value
 from credman.core.scope import Selection
-from credman.output.process import Execution
 from credman.session import Session
-from credman.stores.base import Store, Surroundings, open_store
+from credman.stores.base import Keeper, Store, Surroundings, open_store
 
-Result = Execution | int | None
+if TYPE_CHECKING:
+    from credman.output.process import Execution
+
+    Result = Execution | int | None
+else:
+    Result = object
 """What a command gives back: a process to become, an exit code, or None for 0."""
-
-EnvironmentOption = Annotated[
-    str | None,
-    typer.Option("-e", "--env", metavar="ENV", help="Environment; CREDMAN_ENV, else default"),
-]
-ProfileOption = Annotated[
-    str | None,
-    typer.Option(
-        "-p", "--profile", metavar="PROFILE", help="Profile; CREDMAN_PROFILE, else default"
-    ),
-]
-StoreOption = Annotated[
-    str | None,
-    typer.Option("--store", metavar="URL", help="Where tokens rest; CREDMAN_STORE, else file:"),
-]
-PassphraseOption = Annotated[
-    str | None,
-    typer.Option(
-        "--passphrase-fd", metavar="N", help="Read the passphrase from this file descriptor"
-    ),
-]
-NewPassphraseOption = Annotated[
-    str | None,
-    typer.Option(
-        "--new-passphrase-fd", metavar="N", help="Read the new passphrase from this descriptor"
-    ),
-]
-RecoveryFileOption = Annotated[
-    str | None,
-    typer.Option("--recovery-file", metavar="F", help="Write the recovery key to a new file"),
-]
-NoInputOption = Annotated[
-    bool, typer.Option("--no-input", help="Never ask; CREDMAN_NO_INPUT=1 says the same")
-]
-EnvironmentArgument = Annotated[
-    str | None, typer.Argument(metavar="ENV", help="Environment, as with -e", show_default=False)
-]
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The token's name")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON")]
-YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask")]
-OnlyOption = Annotated[
-    str | None,
-    typer.Option(
-        "--only", metavar="A,B", help="Only these tokens or variables", show_default=False
-    ),
-]
 
 _FREE = ("store", "url", "recovery_file", "note", "file")
 """Paths and remarks may hold anything. Elsewhere a token is refused, and not repeated."""
 
-_SELECTING = {"env": EnvironmentOption, "profile": ProfileOption}
-_OPENING = {"store": StoreOption, "passphrase_fd": PassphraseOption, "no_input": NoInputOption}
+_SELECTING = ("env", "profile")
+_OPENING = ("store", "passphrase_fd", "no_input")
 
 
 @dataclass(slots=True)
@@ -90,14 +50,22 @@ class Invocation:
     passphrase_fd: str | None = None
     no_input: bool = False
     trailing: tuple[str, ...] = ()
+    asks_again: bool = False
     _source: PassphraseSource | None = field(default=None, repr=False)
+    _config: Config | None = None
+    _handover: Handover | None = field(default=None, repr=False)
+    _sessions: list[tuple[Session, str]] = field(default_factory=list, repr=False)
 
     @property
     def config(self) -> Config:
-        return load_config(self.context.paths.config_file)
+        if self._config is None:
+            self._config = load_config(self.context.paths.config_file)
+        return self._config
 
     @property
     def source(self) -> PassphraseSource:
+        if isinstance(self.context.source, PassphraseSource):
+            return self.context.source
         if self._source is None:
             descriptor = parse_descriptor("--passphrase-fd", self.passphrase_fd)
             self._source = PassphraseSource(
@@ -122,11 +90,36 @@ class Invocation:
             if name is not None:
                 check_name(kind, name)
 
-    def open_store(self, config: Config) -> Store:
-        context = self.context
-        url = self.store or context.environ.get("CREDMAN_STORE") or config.store
-        surroundings = Surroundings(context.paths, context.cwd, context.environ, self.source)
-        return open_store(url or f"file:{surroundings.paths.vault}", surroundings)
+    @property
+    def keeper(self) -> Keeper:
+        """Where the agent runs the command, itself; elsewhere what is handed over to it."""
+        return self.context.keeper or self.handover
+
+    @property
+    def handover(self) -> Handover:
+        if self._handover is None:
+            self._handover = Handover(self.context, self.source)
+        return self._handover
+
+    @property
+    def may_use_agent(self) -> bool:
+        return may_use_agent(self.context, self.config, self.source)
+
+    def open_store(self, config: Config | None = None) -> Store:
+        """Args: config: in place of the one that is read."""
+        context, url = self.context, self._url(config or self.config)
+        surroundings = Surroundings(
+            context.paths, context.cwd, context.environ, self.source, self.keeper
+        )
+        store = open_store(url, surroundings)
+        if self.asks_again or not self.may_use_agent:
+            return store
+        return keep(store, url, context)
+
+    @property
+    def store_url(self) -> str:
+        """The store that was chosen, as ``open_store`` takes it."""
+        return self._url(self.config)
 
     def open_session(self) -> Session:
         config, environ = self.config, self.context.environ
@@ -135,10 +128,32 @@ class Invocation:
             self.env or environ.get("CREDMAN_ENV") or None,
             self.profile or environ.get("CREDMAN_PROFILE") or None,
         )
-        return Session(self.open_store(config), config, selection)
+        session = Session(self.open_store(), config, selection)
+        self._sessions.append((session, self._url(config)))
+        return session
+
+    def _url(self, config: Config) -> str:
+        url = self.store or self.context.environ.get("CREDMAN_STORE") or config.store
+        return url or f"file:{self.context.paths.vault}"
+
+    def remember_names(self) -> None:
+        """Keeps the names that were seen, for completion."""
+        # Where the agent runs it, nothing is new: who wrote has noted it.
+        for session, url in self._sessions if self.context.keeper is None else ():
+            snapshot = session.find_snapshot(reads_again=url.startswith("file:"))
+            if snapshot is not None:
+                remember_names(self.context, self.config, url, snapshot)
 
     def close(self) -> None:
-        """Ends what was begun for it: what a command becomes has no children of ours."""
+        """Ends what was begun for it: what a command becomes has no children of ours. What was
+        opened is handed over to the agent."""
+        if (
+            self._handover is not None
+            and not self.asks_again
+            and not self.source.is_silent
+            and self.may_use_agent
+        ):
+            self._handover.hand_over_quietly()
         if self._source is not None:
             self._source.close()
 
@@ -149,48 +164,51 @@ class Invocation:
         session.warnings.clear()
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A function ``(invocation, own parameters…)`` and the options that it shares with others.
+
+    Args:
+        shared: names of these; they are not given to the function.
+        asks_again: for what opens the store, although an agent holds it.
+    """
+
+    function: Callable[..., Result]
+    shared: tuple[str, ...]
+    asks_again: bool
+
+    def run(self, invocation: Invocation, given: Mapping[str, Any]) -> Result:
+        """Args: given: all parameters, own and shared, by name."""
+        _refuse_values(given)
+        invocation.asks_again = self.asks_again
+        for name in self.shared:
+            setattr(invocation, name, given[name])
+        own = {name: value for name, value in given.items() if name not in self.shared}
+        try:
+            result = self.function(invocation, **own)
+            invocation.remember_names()
+            return result
+        finally:
+            invocation.close()
+
+
 def command(
-    *, selecting: bool = True, opening: bool = True
-) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+    *, selecting: bool = True, opening: bool = True, asks_again: bool = False
+) -> Callable[[Callable[..., Result]], Command]:
     """Args:
     selecting: the command takes ``-e`` and ``-p``.
     opening: it takes what opens a store.
+    asks_again: as of ``Command``.
     """
-    shared = {**(_SELECTING if selecting else {}), **(_OPENING if opening else {})}
+    shared = (*(_SELECTING if selecting else ()), *(_OPENING if opening else ()))
+    return lambda function: Command(function, shared, asks_again)
 
-    def decorate(function: Callable[..., Result]) -> Callable[..., Result]:
-        def run(ctx: typer.Context, **given: Any) -> Result:
-            invocation: Invocation = ctx.obj
-            _refuse_values(given)
-            for name in shared:
-                setattr(invocation, name, given.pop(name))
-            try:
-                return function(invocation, **given)
-            finally:
-                invocation.close()
 
-        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-        defaults = {"no_input": False}
-        parameters = [
-            inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context),
-            *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own),
-            *(
-                inspect.Parameter(
-                    name,
-                    inspect.Parameter.KEYWORD_ONLY,
-                    default=defaults.get(name),
-                    annotation=annotation,
-                )
-                for name, annotation in shared.items()
-            ),
-        ]
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {p.name: p.annotation for p in parameters}
-        run.__doc__ = function.__doc__
-        run.__name__ = function.__name__
-        return run
-
-    return decorate
+def load_command(name: str) -> Command:
+    """Imports that command only."""
+    module, _, function = COMMANDS[name].target.partition(":")
+    found: Command = getattr(importlib.import_module(f"credman.cli.{module}"), function)
+    return found
 
 
 def _refuse_values(given: Mapping[str, object]) -> None:

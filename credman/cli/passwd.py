@@ -1,23 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from credman.cli.keychange import confirm_owner, find_slot, prepare_renewal, tell_of_copies
-from credman.cli.options import (
-    Invocation,
-    NewPassphraseOption,
-    YesOption,
-    command,
-    parse_descriptor,
-)
+from credman.cli.options import Invocation, command, parse_descriptor
 from credman.core.errors import UsageError
 from credman.core.keyslots import KeySlot, NewPassphrase, Opening, SlotKind
 
+if TYPE_CHECKING:
+    import typer
 
-@command(selecting=False)
+    from credman.cli.parameters import NewPassphraseOption, YesOption
+
+
+@command(selecting=False, asks_again=True)
 def passwd(
     invocation: Invocation,
     slot: Annotated[

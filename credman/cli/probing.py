@@ -47,7 +47,7 @@ def examine_keyring(
     """
     facts = [
         *_examine_backends(context, config, source, is_needed, problem),
-        *_examine_redirections(context.environ, context.cwd),
+        *_examine_redirections(context.inherited, context.cwd),
         *find_other_backends(),
     ]
     return [Fact("keyring", f.text, f.is_wrong, f.hint) for f in facts[:1]] + facts[1:]
@@ -70,7 +70,7 @@ def _examine_backends(
     except Refused as error:
         yield Fact("", error.message, True, error.hint)
         return
-    if is_out_of_reach(context.environ):
+    if is_out_of_reach(context.inherited):
         absent = KeyringUnavailable(Situation.ABSENT, "(no session bus)")
         is_wrong = is_needed and problem is None
         yield Fact("", absent.message, is_wrong, absent.hint if is_wrong else "")
@@ -103,7 +103,7 @@ def _try(
     context: Context, backend: str, source: PassphraseSource
 ) -> tuple[str | KeyringUnavailable, bool]:
     """Returns: what it says, and whether it is there."""
-    environ, is_attended = context.environ, source.is_attended()
+    environ, is_attended = context.inherited, source.is_attended()
     if not is_attended and (environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")):
         return "not tried: it may ask in a window, and nobody is at a terminal", True
     try:

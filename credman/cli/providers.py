@@ -1,13 +1,16 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from credman.cli.options import Invocation, JsonOption, Result, command
+from credman.cli.options import Invocation, Result, command
 from credman.cli.render import NOTHING, render_json, render_table
 from credman.core.names import check_name
 from credman.providers.catalogue import Provider, find_problems, load_catalogue
+
+if TYPE_CHECKING:
+    import typer
+
+    from credman.cli.parameters import JsonOption
 
 
 @command(selecting=False, opening=False)

@@ -1,28 +1,26 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from credman.cli.create import RecoveryKey
 from credman.cli.keychange import confirm, confirm_owner, prepare_renewal, tell_of_copies
-from credman.cli.options import (
-    Invocation,
-    RecoveryFileOption,
-    YesOption,
-    command,
-)
+from credman.cli.options import Invocation, command
 from credman.core.errors import CredmanError, Locked, NoMatch, NotFound, NoVault, UsageError
 from credman.core.keyslots import NewRecovery, SlotChange, SlotKind
 from credman.core.secret import Secret
 from credman.stores.base import SlotStore
 from credman.stores.disk import read_own_file
 
+if TYPE_CHECKING:
+    import typer
+
+    from credman.cli.parameters import RecoveryFileOption, YesOption
+
 _FILE_LIMIT = 64 * 1024
 
 
-@command(selecting=False)
+@command(selecting=False, asks_again=True)
 def recovery_new(
     invocation: Invocation, recovery_file: RecoveryFileOption = None, yes: YesOption = False
 ) -> None:
@@ -70,7 +68,7 @@ def recovery_new(
         tell_of_copies(invocation, "what opened it before")
 
 
-@command(selecting=False)
+@command(selecting=False, asks_again=True)
 def recovery_verify(
     invocation: Invocation,
     recovery_file: Annotated[

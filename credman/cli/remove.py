@@ -1,7 +1,12 @@
 from __future__ import annotations
 
-from credman.cli.options import Invocation, NameArgument, YesOption, command
+from typing import TYPE_CHECKING
+
+from credman.cli.options import Invocation, command
 from credman.core.errors import Refused, UsageError
+
+if TYPE_CHECKING:
+    from credman.cli.parameters import NameArgument, YesOption
 
 
 @command()

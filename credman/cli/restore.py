@@ -3,22 +3,25 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterable
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from credman.cli.context import Context
 from credman.cli.keychange import confirm
-from credman.cli.options import Invocation, YesOption, command
+from credman.cli.options import Invocation, command
 from credman.core.errors import NotFound, Refused, Unavailable, UsageError, VaultMissing
 from credman.core.model import TokenKey
 from credman.stores.base import SlotStore
 from credman.stores.capabilities import Copy, Difference
 
+if TYPE_CHECKING:
+    import typer
+
+    from credman.cli.parameters import YesOption
+
 _MOST_NAMES = 6
 
 
-@command(selecting=False)
+@command(selecting=False, asks_again=True)
 def restore(
     invocation: Invocation,
     file: Annotated[

@@ -7,14 +7,11 @@ unexpected argument is ever repeated: any of them may hold a value.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
-import re
 from collections.abc import Sequence
-from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from credman.cli import ALIASES, COMMANDS, GROUPS
+from credman.cli import ALIASES, COMMANDS, COMPLETE, GROUPS, PROGRAM
 from credman.cli.context import Context
 from credman.core.errors import CredmanError, UsageError
 from credman.core.names import find_nearest, looks_like_value
@@ -22,12 +19,10 @@ from credman.core.names import find_nearest, looks_like_value
 if TYPE_CHECKING:
     from credman.output.process import Execution
 
-PROGRAM = "credman"
 _EXEC_FAILED = 125
 _BROKEN_PIPE = 128 + 13
 _INTERRUPTED = 130
 _SHORTEST_TOKEN = 16
-_OPTION = re.compile(r"-[a-zA-Z]|--[a-z][a-z-]{1,20}", re.ASCII)
 
 
 def run(argv: Sequence[str], context: Context) -> Execution | int:
@@ -51,9 +46,11 @@ def run(argv: Sequence[str], context: Context) -> Execution | int:
         context.note("")
         code = _INTERRUPTED
     except MemoryError:
+        _leave_to_caller(context)
         context.note(f"{PROGRAM}: error: there is not enough memory")
         code = 1
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback
+        _leave_to_caller(context)
         context.note(f"{PROGRAM}: error: unexpected {type(error).__name__} in {_where(error)}")
         context.note(f"{PROGRAM}: hint: this is a bug in credman: please report this line")
         code = 1
@@ -62,6 +59,12 @@ def run(argv: Sequence[str], context: Context) -> Execution | int:
     if _means_env(name, argv):
         _fail_eval(context)
     return _EXEC_FAILED if name == "exec" and code != _INTERRUPTED else code
+
+
+def _leave_to_caller(context: Context) -> None:
+    # What goes wrong in the agent need not go wrong in a process of its own.
+    if context.keeper is not None:
+        raise
 
 
 def _find_command(argv: Sequence[str]) -> tuple[str, list[str]]:
@@ -112,6 +115,10 @@ def _dispatch(name: str, arguments: list[str], context: Context) -> Execution | 
         return 0
     if name == "help" and arguments:
         name, arguments = _find_command([*arguments, "--help"])
+    if name == COMPLETE:
+        from credman.cli.completing import complete
+
+        return complete(arguments, context)
     if name in GROUPS:
         return _show_group(name, arguments, context)
     entry = COMMANDS.get(name)
@@ -123,8 +130,16 @@ def _dispatch(name: str, arguments: list[str], context: Context) -> Execution | 
         arguments, trailing = arguments[:split], arguments[split + 1 :]
     if context.stdout.is_closed and name in ("get", "env", "show", "list", "providers", "use"):
         raise CredmanError("standard output is closed")
-    parser = load_parser(name)
-    return _parse_and_run(parser, name, arguments, trailing, context)
+    from credman.cli.options import Invocation, load_command
+    from credman.cli.quick import parse_quickly
+
+    invocation = Invocation(context, trailing=tuple(trailing or ()))
+    given = parse_quickly(name, arguments)
+    if given is not None:
+        return load_command(name).run(invocation, given)
+    from credman.cli.parsing import parse_and_run
+
+    return parse_and_run(name, arguments, invocation)
 
 
 def _show_group(name: str, arguments: list[str], context: Context) -> int:
@@ -135,85 +150,6 @@ def _show_group(name: str, arguments: list[str], context: Context) -> int:
     usage = f"Usage: {PROGRAM} {name} COMMAND [OPTIONS]"
     context.stdout.print("\n".join((usage, "", "Commands:", *lines)))
     return 0
-
-
-def load_parser(name: str) -> Any:
-    """Returns: the command's parser, a typer command. Imports that command only."""
-    import typer
-
-    module, _, function = COMMANDS[name].target.partition(":")
-    target = getattr(importlib.import_module(f"credman.cli.{module}"), function)
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command(context_settings={"help_option_names": ["-h", "--help"]})(target)
-    return typer.main.get_command(app)
-
-
-def _parse_and_run(
-    parser: Any, name: str, arguments: list[str], trailing: list[str] | None, context: Context
-) -> Execution | int | None:
-    import typer
-
-    from credman.cli.options import Invocation
-
-    invocation = Invocation(context, trailing=tuple(trailing or ()))
-    program = f"{PROGRAM} {name}"
-    # typer has no public name for its parser's errors; they are what BadParameter derives from.
-    parse_error = typer.BadParameter.__mro__[1]
-    try:
-        printed = StringIO()  # the parser prints help to sys.stdout, which is not ours
-        try:
-            with contextlib.redirect_stdout(printed):
-                parsed = parser.make_context(program, arguments, obj=invocation)
-        except typer.Exit as exit_:
-            context.stdout.print(printed.getvalue().rstrip("\n"))
-            return int(exit_.exit_code)
-        with parsed:
-            result: Execution | int | None = parser.invoke(parsed)
-            return result
-    except typer.Abort:
-        return _INTERRUPTED
-    except Exception as error:
-        if isinstance(error, parse_error):
-            raise _explain_parse_error(error, parser, name, program) from None
-        raise
-
-
-def _explain_parse_error(error: Any, parser: Any, name: str, program: str) -> UsageError:
-    hint = f"{program} --help"
-    option = getattr(error, "option_name", None)
-    parameter = getattr(error, "param", None)
-    kind = type(error).__name__
-    if kind == "MissingParameter" and parameter is not None:
-        return UsageError(f"{_label(parameter)} is missing", hint=hint)
-    if kind == "NoSuchOption" and option:
-        nearest = next(iter(getattr(error, "possibilities", None) or ()), None)
-        shown = option.partition("=")[0]
-        if not shown.startswith("--"):
-            shown = shown[:2]
-        message = f"no such option: {shown}" if _OPTION.fullmatch(shown) else "no such option"
-        return UsageError(message, hint=f"did you mean {nearest}?" if nearest else hint)
-    if kind == "BadOptionUsage" and option:
-        is_flag = any(option in p.opts and getattr(p, "is_flag", False) for p in parser.params)
-        return UsageError(f"{option} {'takes no value' if is_flag else 'needs a value'}", hint=hint)
-    if parameter is not None:
-        choices = getattr(getattr(parameter, "type", None), "choices", None)
-        known = f"one of {', '.join(str(c) for c in choices)}" if choices else hint
-        return UsageError(f"{_label(parameter)} cannot be that", hint=known)
-    if name == "exec":
-        return UsageError(
-            "the command to run comes after --", hint="credman exec prod -- python train.py"
-        )
-    if name in ("list", "show", "remove", "get", "use"):
-        hint = "an environment is named with -e"
-    if name == "add":
-        hint = "a value is never given on the command line: it is asked for, or piped in"
-    return UsageError("there are more arguments than this command takes", hint=hint)
-
-
-def _label(parameter: Any) -> str:
-    if getattr(parameter, "opts", None) and str(parameter.opts[0]).startswith("-"):
-        return "/".join(parameter.opts)
-    return str(parameter.metavar or parameter.name).strip("[]").upper()
 
 
 def _unknown_command(name: str) -> UsageError:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from credman.cli.options import Invocation, JsonOption, NameArgument, command
+from credman.cli.options import Invocation, command
 from credman.cli.render import (
     NOTHING,
     render_age,
@@ -14,8 +16,10 @@ from credman.cli.render import (
 )
 from credman.core.model import Token
 from credman.core.names import quote_untrusted
-from credman.core.secret import mask
-from credman.providers.catalogue import load_catalogue
+from credman.core.secret import Secret, mask
+
+if TYPE_CHECKING:
+    from credman.cli.parameters import JsonOption, NameArgument
 
 
 @command()
@@ -29,10 +33,9 @@ def show(invocation: Invocation, name: NameArgument, json: JsonOption = False) -
     values = session.values(token)
     invocation.report(session)
     fields = [f for f in token.fields if f.name in values]
-    head = load_catalogue().public_head
     shown = {
-        name: mask(value, head=head(value)) if is_secret else str(value)
-        for name, value, is_secret in ((f.name, values[f.name], f.secret) for f in fields)
+        **{f.name: str(values[f.name]) for f in fields},
+        **_mask({f.name: values[f.name] for f in fields if f.secret}),
     }
     if json:
         facts = {
@@ -68,6 +71,16 @@ def show(invocation: Invocation, name: NameArgument, json: JsonOption = False) -
     invocation.context.stdout.print(f"{token.key.name}")
     for label, text in rows:
         invocation.context.stdout.print(f"  {label:<{width}}  {text}")
+
+
+def _mask(values: Mapping[str, Secret]) -> dict[str, str]:
+    masked = {name: mask(value) for name, value in values.items()}
+    if {*masked.values()} <= {mask("")}:  # of what shows nothing, no beginning is looked for
+        return masked
+    from credman.providers.catalogue import load_catalogue
+
+    head = load_catalogue().public_head
+    return {name: mask(value, head=head(value)) for name, value in values.items()}
 
 
 def _render_stored(token: Token, now: datetime) -> str:

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from credman.cli.keychange import (
     confirm,
@@ -12,14 +10,7 @@ from credman.cli.keychange import (
     prepare_renewal,
     tell_of_copies,
 )
-from credman.cli.options import (
-    Invocation,
-    JsonOption,
-    NewPassphraseOption,
-    YesOption,
-    command,
-    parse_descriptor,
-)
+from credman.cli.options import Invocation, command, parse_descriptor
 from credman.cli.render import render_age, render_json, render_table
 from credman.core.errors import Refused, UsageError
 from credman.core.intervals import format_instant
@@ -29,10 +20,15 @@ from credman.session import Session
 from credman.stores.base import SlotStore
 from credman.vault.slots import MAX_SLOTS
 
+if TYPE_CHECKING:
+    import typer
+
+    from credman.cli.parameters import JsonOption, NewPassphraseOption, YesOption
+
 _KINDS = ("passphrase", "keyring")
 
 
-@command(selecting=False)
+@command(selecting=False, asks_again=True)
 def slot_list(invocation: Invocation, json: JsonOption = False) -> None:
     """List what opens the vault.
 
@@ -63,7 +59,7 @@ def slot_list(invocation: Invocation, json: JsonOption = False) -> None:
         context.note("there is no recovery key for a lost passphrase: credman recovery new")
 
 
-@command(selecting=False)
+@command(selecting=False, asks_again=True)
 def slot_add(
     invocation: Invocation,
     kind: Annotated[str, typer.Argument(metavar="KIND", help="passphrase or keyring")],
@@ -130,7 +126,7 @@ def _prepare_addition(
     return prepare_renewal(invocation, store, remove=(), add=(new,), yes=yes)
 
 
-@command(selecting=False)
+@command(selecting=False, asks_again=True)
 def slot_remove(
     invocation: Invocation,
     slot: Annotated[str, typer.Argument(metavar="SLOT", help="Its number or label, or recovery")],

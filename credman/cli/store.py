@@ -3,14 +3,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from credman.cli.configuration import change_config
 from credman.cli.create import create_store
 from credman.cli.keychange import confirm
-from credman.cli.options import Invocation, YesOption, command
+from credman.cli.namecache import forget_names
+from credman.cli.options import Invocation, command
 from credman.cli.unlock import PassphraseSource
 from credman.core.errors import (
     CredmanError,
@@ -27,10 +26,15 @@ from credman.stores.base import SlotStore, Store, Surroundings, open_store
 from credman.stores.capabilities import CopyStore
 from credman.stores.moving import Move, Moved, Plan, busy
 
+if TYPE_CHECKING:
+    import typer
+
+    from credman.cli.parameters import YesOption
+
 _ATTEMPTS = 20
 
 
-@command(selecting=False)
+@command(selecting=False, asks_again=True)
 def store_move(
     invocation: Invocation,
     url: Annotated[
@@ -64,6 +68,7 @@ def store_move(
     finally:
         for warning in move.warnings:
             context.warn(warning)
+    forget_names(context, chosen or usual)
     if not moved.tokens:
         context.note("nothing is left to move")
     elif source.find_previous():

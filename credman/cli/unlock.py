@@ -6,7 +6,7 @@ Rule: with nobody to ask it fails at once, with the way out; it never waits and 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from credman.cli.context import Context
 from credman.cli.passphrases import (
@@ -34,7 +34,7 @@ from credman.oskeyring.choice import (
     render_choice,
     state_file,
 )
-from credman.oskeyring.client import KeyringUnavailable, OsKeyring, Situation
+from credman.oskeyring.client import PASSED_ON, KeyringUnavailable, OsKeyring, Situation
 from credman.stores.disk import replace_file
 
 TRIES = 3
@@ -138,6 +138,15 @@ class PassphraseSource:
             self._context.note("the two differ, try again")
         raise Refused("no passphrase was chosen", hint="nothing was changed")
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether nobody may be asked: it was said so."""
+        return self._no_input
+
+    def keyring_environ(self) -> Mapping[str, str]:
+        """Returns: what leads to the keyring."""
+        return {k: v for k, v in self._context.inherited.items() if k in PASSED_ON}
+
     def keyring(self, *, opening: bool = False) -> OsKeyring | None:
         """The keyring that the configuration names, or the one that worked before.
 
@@ -147,7 +156,7 @@ class PassphraseSource:
         Raises:
             KeyringUnavailable, Refused
         """
-        environ, wanted = self._context.environ, self._keyring()
+        environ, wanted = self._context.inherited, self._keyring()
         if wanted == OFF or (opening and self.is_given()):
             return None
         remembered = load_choice(state_file(self._context.paths.state))
@@ -177,7 +186,7 @@ class PassphraseSource:
         Raises:
             KeyringUnavailable: none does; says why.
         """
-        environ, wanted = self._context.environ, self._keyring()
+        environ, wanted = self._context.inherited, self._keyring()
         if wanted == OFF:
             raise Unavailable(
                 "the keyring is switched off in the configuration",
@@ -207,7 +216,7 @@ class PassphraseSource:
         is_attended = self.is_attended()
         ring = OsKeyring(
             backend,
-            self._context.environ,
+            self._context.inherited,
             is_attended=is_attended,
             on_wait=self._tell_of_waiting if is_attended else None,
         )
@@ -219,7 +228,7 @@ class PassphraseSource:
 
     def is_given(self) -> bool:
         """Whether a passphrase comes from a descriptor, a variable or a command."""
-        environ = self._context.environ
+        environ = self._context.inherited
         variables = ("CREDMAN_PASSPHRASE", "CREDMAN_PASSPHRASE_COMMAND")
         return self._descriptor is not None or any(environ.get(v) for v in variables)
 
@@ -256,7 +265,7 @@ class PassphraseSource:
         return self._given
 
     def _read_given(self) -> tuple[str, Secret] | None:
-        environ = self._context.environ
+        environ = self._context.inherited
         if self._descriptor is not None:
             return "--passphrase-fd", self._read_from("--passphrase-fd", self._descriptor)
         if environ.get("CREDMAN_PASSPHRASE"):
@@ -283,7 +292,7 @@ class PassphraseSource:
     def _run_command(self) -> bytes:
         import subprocess
 
-        environ = self._context.environ
+        environ = self._context.inherited
         try:
             done = subprocess.run(
                 ["/bin/sh", "-c", environ["CREDMAN_PASSPHRASE_COMMAND"]],

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from credman.cli.configuration import change_config
-from credman.cli.options import Invocation, JsonOption, command
+from credman.cli.options import Invocation, command
 from credman.cli.render import render_json
-from credman.core.config import Config
+from credman.core.config import Config, load_config
 from credman.core.errors import NotFound, NoVault
 from credman.core.names import DEFAULT_PROFILE, WELL_KNOWN_ENVIRONMENTS
 from credman.core.scope import Selection
 from credman.session import Session
+
+if TYPE_CHECKING:
+    from credman.cli.parameters import JsonOption
 
 
 @command()
@@ -23,7 +28,7 @@ def use(invocation: Invocation, json: JsonOption = False) -> None:
         wanted = {"environment": invocation.env, "profile": invocation.profile}
         named = {key: name for key, name in wanted.items() if name is not None}
         change_config(context.paths.config_file, named)
-        config = invocation.config
+        config = load_config(context.paths.config_file)
     chosen = {
         "environment": config.environment or "default",
         "profile": config.profile or DEFAULT_PROFILE,
@@ -47,7 +52,7 @@ def _check_known(invocation: Invocation, config: Config) -> None:
     The store is opened only for a name that neither credman nor the configuration knows.
     """
     selection = Selection(invocation.env, invocation.profile)
-    session = Session(invocation.open_store(config), config, selection)
+    session = Session(invocation.open_store(), config, selection)
     if not session.is_named_without_store():
         try:
             session.environment()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -15,19 +14,22 @@ from credman.core.errors import Unavailable, UsageError
 from credman.core.model import Environment
 from credman.core.names import check_name
 
-_KEYS = {"environment", "profile", "store", "keyring", "environments"}
+_KEYS = {"environment", "profile", "store", "keyring", "agent", "cache", "environments"}
+_OFF = "off"
 _MAX_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """Args: keyring: ``off``, or the class of a backend of the ``keyring`` package; None: any that
-    works."""
+    works; agent, cache: ``off``, or None: there may be an agent, and a cache of names."""
 
     environment: str | None = None
     profile: str | None = None
     store: str | None = None
     keyring: str | None = None
+    agent: str | None = None
+    cache: str | None = None
     environments: Mapping[str, Environment] = field(default_factory=dict)
 
 
@@ -39,6 +41,8 @@ def parse_config(text: str, *, source: str) -> Config:
     Raises:
         UsageError: it is not TOML, or a key or a value is not known; names file and key.
     """
+    import tomllib
+
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # an endless number is a mere ValueError
@@ -56,6 +60,8 @@ def parse_config(text: str, *, source: str) -> Config:
         profile=profile,
         store=_text(table, "store", source),
         keyring=_text(table, "keyring", source),
+        agent=_switch(table, "agent", source),
+        cache=_switch(table, "cache", source),
         environments=_environments(table.get("environments", {}), source),
     )
 
@@ -109,6 +115,14 @@ def _text(table: Mapping[str, object], key: str, source: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise UsageError(f"{source}: {key} must be a text")
     return value
+
+
+def _switch(table: Mapping[str, object], key: str, source: str) -> str | None:
+    # A word that is not understood must not mean that what was to be off is on.
+    value = _text(table, key, source)
+    if value not in (None, "on", _OFF):
+        raise UsageError(f"{source}: {key} must be on or off")
+    return None if value == "on" else value
 
 
 def _check(source: str, kind: str, name: str | None) -> None:

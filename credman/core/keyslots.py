@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+from credman.core.keyitems import KEYRING_SERVICE as KEYRING_SERVICE
+from credman.core.keyitems import keyring_user as keyring_user
 from credman.core.secret import Secret
 
 
@@ -63,14 +65,6 @@ class WantedKeyring:
 
 
 NewSlot = NewPassphrase | NewKeyring | NewRecovery
-
-KEYRING_SERVICE = "credman vault key"
-"""The service of the items in the operating system's keyring that open vaults."""
-
-
-def keyring_user(vault_id: str, slot: str) -> str:
-    """Returns: the user of the item for this slot."""
-    return f"{vault_id}#{slot}"
 
 
 @dataclass(frozen=True, slots=True)

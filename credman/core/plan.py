@@ -41,7 +41,8 @@ def visible_tokens(
         environment: the environment's name; case does not matter, here and for the profile.
         isolated: True leaves the base environment out.
     """
-    mine = [t for t in tokens if t.key.profile.casefold() == profile.casefold()]
+    folded = profile.casefold()
+    mine = [t for t in tokens if t.key.profile.casefold() == folded]
     own = _of_environment(mine, environment)
     if isolated or environment.casefold() == BASE_ENVIRONMENT:
         return own
@@ -70,8 +71,9 @@ def make_plan(tokens: Iterable[Token], *, only: Collection[str] = ()) -> list[Pl
     entries = [
         PlanEntry(variable, token, field)
         for token in tokens
+        for present in (token.current.fields,)
         for field in token.fields
-        if field.name in token.current.fields
+        if field.name in present
         for variable in field.variables
     ]
     if not only:

@@ -49,17 +49,19 @@ class Scope:
         """All environments that exist, by name: the well-known ones, the configuration's, and those
         that hold a token."""
         found: dict[str, Environment] = {}
-        names = [*WELL_KNOWN_ENVIRONMENTS, *(t.key.environment for t in tokens)]
+        spelled: dict[str, str] = {}
+        # Each name once: there may be thousands of tokens, and a handful of environments.
+        names = dict.fromkeys((*WELL_KNOWN_ENVIRONMENTS, *(t.key.environment for t in tokens)))
         if self._config.environment:
-            names.append(self._config.environment)
+            names[self._config.environment] = None
         for environment in (
             *stored,
             *self._config.environments.values(),
             *(Environment(name) for name in names),
         ):
-            known = find_folded(environment.name, found)
-            if known is None:
-                found[environment.name] = environment
+            known = spelled.setdefault(environment.name.casefold(), environment.name)
+            if known not in found:
+                found[known] = environment
             elif environment.isolated:
                 found[known] = replace(found[known], isolated=True)
         return found

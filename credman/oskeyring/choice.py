@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import sys
 from collections.abc import Mapping
 
@@ -58,6 +57,8 @@ def probe(ring: OsKeyring) -> None:
     Raises:
         KeyringUnavailable: the keyring does not work; says why.
     """
+    import secrets
+
     user = secrets.token_hex(8)
     try:
         ring.set(_PROBE_SERVICE, user, Secret(secrets.token_hex(16)))

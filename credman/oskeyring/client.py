@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 INTERACTIVE_SECONDS = 60.0
 UNATTENDED_SECONDS = 5.0
 PATIENCE_SECONDS = 2.0
-_PASSED_ON = (
+PASSED_ON = (
     "DBUS_SESSION_BUS_ADDRESS",
     "DISPLAY",
     "HOME",
@@ -94,6 +94,8 @@ class OsKeyring:
         backend: its class with its module, one of ``ALLOWED``.
         environ: the caller's environment.
         is_attended: somebody could answer a prompt of the keyring's, so there is more time.
+        is_quiet: rather fail than bring up a window; a locked one is LOCKED.
+        seconds: for each call; None: what fits.
         on_wait: called once, when an answer takes so long that somebody may wonder.
 
     Raises:
@@ -106,16 +108,25 @@ class OsKeyring:
         environ: Mapping[str, str],
         *,
         is_attended: bool = False,
+        is_quiet: bool = False,
+        seconds: float | None = None,
         on_wait: Callable[[], None] | None = None,
     ) -> None:
         self.backend = check_backend(backend)
-        self._environ = {k: environ[k] for k in _PASSED_ON if k in environ}
+        self._environ = {k: environ[k] for k in PASSED_ON if k in environ}
         self._has_display = bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
-        self._seconds = INTERACTIVE_SECONDS if is_attended else UNATTENDED_SECONDS
+        usual = INTERACTIVE_SECONDS if is_attended else UNATTENDED_SECONDS
+        self._seconds = usual if seconds is None else seconds
+        self._is_quiet = is_quiet
         self._process: subprocess.Popen[bytes] | None = None
         self._rest = b""
         self._taken: str | None = None
         self._on_wait = on_wait
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """What of the caller's environment reaches the backend."""
+        return self._environ
 
     @property
     def title(self) -> str:
@@ -171,6 +182,10 @@ class OsKeyring:
             self._ask({"action": "give", "name": name})
 
     def close(self) -> None:
+        """As ``end``."""
+        self.end()
+
+    def end(self) -> None:
         """Ends the process that talks to the keyring. Twice does no harm."""
         process, self._process, self._rest = self._process, None, b""
         if process is None:
@@ -199,11 +214,12 @@ class OsKeyring:
             if self._process is None:
                 self._process = self._start()
                 paths = [os.path.abspath(p) for p in sys.path if p]
-                self._exchange({"path": paths, "backend": self.backend}, deadline)
+                first = {"path": paths, "backend": self.backend, "quiet": self._is_quiet}
+                self._exchange(first, deadline)
                 self._take_again(deadline)
             return self._exchange(request, deadline)
         except BaseException:
-            self.close()
+            self.end()
             raise
 
     def _take_again(self, deadline: float) -> None:

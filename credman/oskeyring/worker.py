@@ -85,12 +85,31 @@ def _read_requests(requests: queue.SimpleQueue[str]) -> None:
 
 def _load(request: dict[str, Any]) -> Any:
     sys.path[:] = request["path"]
+    if request["quiet"]:
+        _forbid_windows()
     module, _, name = request["backend"].rpartition(".")
     loaded = getattr(importlib.import_module(module), name)
     backend = (_hold(loaded) if hasattr(loaded, "get_preferred_collection") else loaded)()
     if hasattr(loaded, "persist"):
         backend.persist = "local machine"  # Windows: else it roams with the user's profile
     return backend
+
+
+def _forbid_windows() -> None:
+    """Unlocking is what brings up a window of the Secret Service."""
+    import secretstorage.collection
+    from keyring.errors import KeyringLocked
+
+    def refuse(thing: Any, *_: object) -> None:
+        if not hasattr(thing, "is_locked") or thing.is_locked():
+            raise KeyringLocked
+
+    for owner, name in (
+        (secretstorage.Collection, "unlock"),
+        (secretstorage.Item, "unlock"),
+        (secretstorage.collection, "create_collection"),  # it asks for a new password
+    ):
+        setattr(owner, name, refuse)
 
 
 class _HeldConnection:

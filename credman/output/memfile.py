@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 
 from credman.core.errors import Unavailable
-from credman.core.secret import Secret
 
 _FIRST_NUMBER = 100
 """Scripts take the numbers from 3 on for themselves, shells those from 10 on."""
@@ -30,7 +29,7 @@ def check_memory_files() -> None:
         )
 
 
-def hold_in_memory(value: Secret) -> str:
+def hold_in_memory(value: bytes) -> str:
     """Makes a file of this process and of the program that replaces it, which nobody can change.
 
     Returns:
@@ -42,7 +41,7 @@ def hold_in_memory(value: Secret) -> str:
     import fcntl
 
     descriptor = _create()
-    rest = memoryview(value.to_bytes())
+    rest = memoryview(value)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
     os.fchmod(descriptor, 0o400)

@@ -7,7 +7,6 @@ in memory, and its path into the variable.
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,15 +14,10 @@ from dataclasses import dataclass, field
 from credman.core.errors import UsageError
 from credman.core.names import check_variable
 from credman.core.secret import Secret
-from credman.output.memfile import check_memory_files, hold_in_memory
+from credman.output.memfile import check_memory_files
 
-CANNOT_EXECUTE = 126
-NOT_FOUND = 127
-FAILED_BEFORE = 125
 MAX_STRING_BYTES = 131_072
 """Linux: MAX_ARG_STRLEN, for one ``NAME=value`` and its NUL."""
-PRIVATE_VARIABLES = ("CREDMAN_PASSPHRASE", "CREDMAN_PASSPHRASE_COMMAND")
-"""What opens the vault is never handed on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +25,13 @@ class Execution:
     """A command that is ready to replace this process.
 
     Args:
+        variables: set over the environment of whoever runs it.
         files: by variable, what it finds in the file whose path the variable holds.
     """
 
     argv: tuple[str, ...]
-    environ: Mapping[str, str] = field(repr=False)
+    variables: Mapping[str, str] = field(repr=False)
     files: Mapping[str, Secret] = field(default_factory=dict, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutionFailed:
-    """Args: exit_code: as a shell would give it; message: without a value."""
-
-    exit_code: int
-    message: str
 
 
 def check_lengths(variables: Mapping[str, Secret]) -> None:
@@ -60,16 +47,11 @@ def check_lengths(variables: Mapping[str, Secret]) -> None:
 
 
 def prepare_execution(
-    argv: Sequence[str],
-    environ: Mapping[str, str],
-    variables: Mapping[str, Secret],
-    *,
-    files: Collection[str] = (),
+    argv: Sequence[str], variables: Mapping[str, Secret], *, files: Collection[str] = ()
 ) -> Execution:
     """Args:
         argv: the command and its arguments.
-        environ: the caller's environment; what opens the vault is taken out of it.
-        variables: set over it.
+        variables: set over the caller's environment.
         files: those of them that hold the path of a file with the value, not the value.
 
     Raises:
@@ -83,42 +65,7 @@ def prepare_execution(
         check_memory_files()
     plain = {name: value for name, value in variables.items() if name not in files}
     check_lengths(plain)
-    # An entry without a name (env -- =x=y …) can be inherited, but Python passes none on.
-    kept = {k: v for k, v in environ.items() if k and k not in PRIVATE_VARIABLES}
     # As in os.environ: bytes that are not text of the locale travel as surrogates.
     added = {name: os.fsdecode(value.to_bytes()) for name, value in plain.items()}
     held = {name: value for name, value in variables.items() if name in files}
-    return Execution(tuple(argv), {**kept, **added}, held)
-
-
-def replace_process(execution: Execution) -> ExecutionFailed:
-    """Becomes the command. Looks it up along the ``PATH`` of its environment, unless its name holds
-    a slash; an empty entry of PATH is the current directory, as in a shell. A script without ``#!``
-    is not handed to a shell: it cannot be executed.
-
-    Returns:
-        Only if it could not be run.
-    """
-    import signal
-
-    # Python ignores these two, and an ignored signal stays ignored in the command.
-    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(ignored, signal.SIG_DFL)
-    name = execution.argv[0]
-    try:
-        paths = {variable: hold_in_memory(value) for variable, value in execution.files.items()}
-    except OSError as error:
-        reason = (error.strerror or "failed").lower()
-        return ExecutionFailed(FAILED_BEFORE, f"cannot make a file in memory: {reason}")
-    environ = {**execution.environ, **paths}
-    try:
-        os.execvpe(name, list(execution.argv), environ)  # noqa: S606 - no shell
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR):
-            return ExecutionFailed(NOT_FOUND, f"command not found: {name}")
-        if error.errno == errno.E2BIG:
-            return ExecutionFailed(CANNOT_EXECUTE, "the environment is too large for the system")
-        reason = (error.strerror or "failed").lower()
-        return ExecutionFailed(CANNOT_EXECUTE, f"cannot execute {name}: {reason}")
-    except ValueError:  # an empty name, or a NUL in an argument
-        return ExecutionFailed(NOT_FOUND, "command not found: its name is empty or holds NUL")
+    return Execution(tuple(argv), added, held)

@@ -32,14 +32,9 @@ FAILURE = b"false;\n"
 """What a failed command prints where a shell evaluates it: status 1, and ``set -e`` stops."""
 
 _SAFE = re.compile(rb"[A-Za-z0-9_.=@%+-]*")
-_FISH_SAFE = re.compile(rb"[A-Za-z0-9_]")
-_OCTAL_SAFE = re.compile(rb"[A-Za-z0-9_]")
-_OCTAL = [
-    bytes([byte]) if _OCTAL_SAFE.match(bytes([byte])) else b"\\%03o" % byte for byte in range(256)
-]
-_FISH = [
-    bytes([byte]) if _FISH_SAFE.match(bytes([byte])) else b"\\X%02X" % byte for byte in range(256)
-]
+_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
+_OCTAL = [bytes([byte]) if byte in _PLAIN else b"\\%03o" % byte for byte in range(256)]
+_FISH = [bytes([byte]) if byte in _PLAIN else b"\\X%02X" % byte for byte in range(256)]
 
 
 class Shell(Enum):

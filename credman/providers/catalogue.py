@@ -6,6 +6,7 @@ its variable first, then by its shape; where two are equally right, nobody is.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -138,6 +139,7 @@ def _with_article(name: str) -> str:
     return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
 
 
+@functools.cache
 def load_catalogue() -> Catalogue:
     """Returns: the built-in providers, by name.
 

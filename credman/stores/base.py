@@ -10,15 +10,20 @@ import importlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from credman.core.errors import CredmanError, NotFound, Unavailable, UsageError
-from credman.core.keyslots import KeySlot, Opening, SlotChange
-from credman.core.model import Address, Contents, Environment, Token, TokenKey
-from credman.core.paths import Paths
-from credman.core.secret import Secret
-from credman.oskeyring.client import OsKeyring
-from credman.stores.changes import Change
+from credman.core.model import Contents
+
+if TYPE_CHECKING:
+    from credman.core.keyslots import KeySlot, Opening, SlotChange
+    from credman.core.model import Address, Environment, Token, TokenKey
+    from credman.core.paths import Paths
+    from credman.core.secret import Secret
+    from credman.oskeyring.client import OsKeyring
+    from credman.stores.changes import Change
+    from credman.vault.container import SealedVault
+    from credman.vault.document import Document
 
 SCHEMES: Mapping[str, str] = {
     "file": "credman.stores.file:FileStore",
@@ -94,14 +99,37 @@ class Unlocker(Protocol):
         """One line for the person, if there is one."""
 
 
+class Keeper(Protocol):
+    """Keeps vaults open between commands, or notes what could be kept."""
+
+    def find_identity(self, vault_id: str) -> bytes | None:
+        """Returns: the identity of a vault that is kept open, or None."""
+
+    def opened(self, vault_id: str, identity: bytes, path: str) -> None:
+        """A vault was opened by its owner, at this path."""
+
+    def opened_keyring(self, backend: str) -> None:
+        """A store in the keyring was opened; with this class."""
+
+    def outdated(self, vault_id: str, path: str) -> None:
+        """The identity that is kept does not open the vault at this path."""
+
+    def recall(self, sealed: SealedVault) -> Document | None:
+        """Returns: what was read from these very bytes before."""
+
+    def remember(self, sealed: SealedVault, document: Document) -> None:
+        """Keeps it for ``recall``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a store may know of its caller."""
+    """What a store may know of its caller. Args: keeper: None: nothing is kept."""
 
     paths: Paths
     cwd: str
     environ: Mapping[str, str]
     unlocker: Unlocker
+    keeper: Keeper | None = None
 
 
 class Store(Protocol):

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import os
 import re
+from typing import TYPE_CHECKING
 
 from credman.core.errors import CredmanError, NoMatch
 from credman.stores import disk, looking
-from credman.stores.capabilities import Copy
 from credman.stores.lineage import Relation, relate
-from credman.stores.merging import describe
 from credman.stores.opened import Loaded
 from credman.vault.container import MAX_VAULT_BYTES, SealedVault, parse_vault
+
+if TYPE_CHECKING:
+    from credman.stores.capabilities import Copy
 
 MOST_COPIES = 16
 _AGE_HEADER = b"age-encryption.org/"
@@ -63,6 +65,9 @@ def _candidates(path: str, backup: str) -> list[str]:
 
 
 def _look_at(path: str, sealed: SealedVault, ours: Loaded) -> Copy | None:
+    from credman.stores.capabilities import Copy
+    from credman.stores.merging import describe
+
     try:
         document = sealed.open(ours.document.identity)
     except NoMatch as error:

@@ -11,7 +11,6 @@ import contextlib
 import errno
 import os
 import re
-import secrets
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -158,7 +157,7 @@ def replace_file(
     """
     directory, name = os.path.split(path)
     sweep(path, older_than=_STALE_SECONDS)
-    temporary = os.path.join(directory, f".{name}.{secrets.token_hex(8)}.tmp")
+    temporary = _temporary_for(directory, name)
     try:
         try:
             _write_new(temporary, data)
@@ -180,6 +179,12 @@ def replace_file(
     except OSError as error:
         return f"saved, but the disk did not confirm it: {(error.strerror or 'failed').lower()}"
     return None
+
+
+def _temporary_for(directory: str, name: str) -> str:
+    import secrets
+
+    return os.path.join(directory, f".{name}.{secrets.token_hex(8)}.tmp")
 
 
 def _write_new(path: str, data: bytes) -> None:
@@ -206,7 +211,7 @@ def _keep_as(path: str, backup: str) -> None:
 
 def _keep(path: str, backup: str) -> None:
     directory, name = os.path.split(path)
-    temporary = os.path.join(directory, f".{name}.{secrets.token_hex(8)}.tmp")
+    temporary = _temporary_for(directory, name)
     try:
         try:
             os.link(path, temporary, follow_symlinks=False)

@@ -1,4 +1,7 @@
-"""The file store: one encrypted vault file, the ways to open it, and the copies beside it."""
+"""The file store: one encrypted vault file, the ways to open it, and the copies beside it.
+
+Rule: what reading does not need is imported by the methods that need it. Every command reads.
+"""
 
 from __future__ import annotations
 
@@ -6,44 +9,28 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from credman.core.errors import CredmanError, NoVault, Refused, StoreConflict, VaultExists
-from credman.core.keyslots import (
-    KeySlot,
-    NewKeyring,
-    NewPassphrase,
-    NewRecovery,
-    Opening,
-    SlotChange,
-    SlotKind,
-    WantedKeyring,
-)
 from credman.core.model import Address
 from credman.core.paths import make_private_directory
 from credman.core.secret import Secret
 from credman.stores import disk
-from credman.stores.backup import write_backup
 from credman.stores.base import Committed, Creation, Snapshot, Surroundings, pick
 from credman.stores.beside import find_beside
-from credman.stores.capabilities import Copy, Difference
-from credman.stores.changes import Change, apply_changes
-from credman.stores.copies import Copies
 from credman.stores.keyringslots import KeyringItems
 from credman.stores.looking import find_exposure
-from credman.stores.merging import describe, succeed
 from credman.stores.opened import Key, Loaded
 from credman.stores.vaultfile import VaultFile
 from credman.vault import keys, slots
 from credman.vault.container import next_document
 from credman.vault.document import Ancestor
-from credman.vault.rekeying import (
-    Keyed,
-    change_slots,
-    find_recovery_slot,
-    fits_slot,
-    list_slots,
-    make_document,
-)
+
+if TYPE_CHECKING:
+    from credman.core.keyslots import KeySlot, NewKeyring, NewPassphrase, Opening, SlotChange
+    from credman.stores.capabilities import Copy, Difference
+    from credman.stores.changes import Change
+    from credman.stores.copies import Copies
 
 _MOST_WARNINGS = 2
 
@@ -52,9 +39,10 @@ class FileStore:
     """Args: rest: the path behind ``file:``; ``~`` is the home directory."""
 
     def __init__(self, rest: str, surroundings: Surroundings) -> None:
+        self._unlocker = surroundings.unlocker
         self._items = KeyringItems(surroundings.unlocker)
         self._vault = VaultFile(rest, surroundings)
-        self._copies = Copies(self._vault, surroundings.unlocker)
+        self._looked: Copies | None = None
         self._loaded: Loaded | None = None
 
     @property
@@ -65,6 +53,9 @@ class FileStore:
         return self._vault.exists()
 
     def create(self, creation: Creation) -> None:
+        from credman.core.keyslots import NewKeyring, NewRecovery
+        from credman.vault.rekeying import make_document
+
         make_private_directory(os.path.dirname(self.path))
         vault_id = os.urandom(slots.VAULT_ID_BYTES).hex()
         first = self._make_first(creation, vault_id)  # outside of the lock: a keyring may ask
@@ -77,6 +68,7 @@ class FileStore:
                 secret = first.key if isinstance(first, NewKeyring) else first.passphrase
                 self._vault.key = Key(keyed.document.identity, "0", secret)
                 self._loaded, _ = self._vault.write(keyed, keep=None)
+                self._vault.announce(keyed.document)
         except BaseException:
             if isinstance(first, NewKeyring) and not self._is_vault(vault_id):
                 self._items.remove(vault_id, ["0"])
@@ -91,6 +83,8 @@ class FileStore:
             return True
 
     def _make_first(self, creation: Creation, vault_id: str) -> NewPassphrase | NewKeyring:
+        from credman.core.keyslots import NewPassphrase, WantedKeyring
+
         if creation.passphrase is not None:
             return NewPassphrase(creation.passphrase)
         return self._items.make(vault_id, 0, WantedKeyring().label)
@@ -118,6 +112,9 @@ class FileStore:
         return pick(self._last_loaded().document.contents.values, addresses)
 
     def commit(self, changes: Sequence[Change], *, expected_revision: str) -> Committed:
+        from credman.stores.changes import apply_changes
+        from credman.vault.rekeying import Keyed
+
         if self._vault.key is None:
             self._loaded = self._vault.load()  # whoever has to type does not hold the lock
         with self._vault.locked():
@@ -144,10 +141,15 @@ class FileStore:
         return known
 
     def slots(self) -> tuple[KeySlot, ...]:
+        from credman.vault.rekeying import list_slots
+
         loaded = self._last_loaded()
         return list_slots(loaded.sealed, loaded.document)
 
     def opening(self) -> Opening:
+        from credman.core.keyslots import Opening
+        from credman.stores.merging import describe
+
         loaded = self._last_loaded()
         key = self._vault.require_key()
         rollback = self._vault.find_rollback(loaded)
@@ -160,12 +162,17 @@ class FileStore:
         )
 
     def fits(self, slot: str, secret: Secret | bytes) -> bool:
+        from credman.vault.rekeying import fits_slot
+
         return fits_slot(self._last_loaded().sealed, slot, secret)
 
     def find_keyring_key(self, slot: str) -> bytes | None:
         return self._items.find(self._last_loaded().document.vault_id, slot)
 
     def check_recovery(self, key: Secret) -> KeySlot:
+        from credman.core.keyslots import KeySlot, SlotKind
+        from credman.vault.rekeying import find_recovery_slot, list_slots
+
         recovery = keys.parse_identity(key)
         sealed = self._vault.read(self.path)
         document = sealed.open_with_recovery(recovery)
@@ -175,6 +182,10 @@ class FileStore:
         return next((slot for slot in found if slot.id == slot_id), unlisted)
 
     def change_slots(self, change: SlotChange, *, expected_revision: str) -> Committed:
+        from credman.core.keyslots import SlotKind, WantedKeyring
+        from credman.stores.merging import succeed
+        from credman.vault.rekeying import change_slots, list_slots
+
         self._last_loaded()
         wanted = next((new for new in change.add if isinstance(new, WantedKeyring)), None)
         if wanted is not None:
@@ -252,6 +263,8 @@ class FileStore:
         return bool(self._last_loaded().document.recipients)
 
     def backup(self, path: str, passphrase: Secret | None) -> str:
+        from credman.stores.backup import write_backup
+
         loaded = self._last_loaded()
         if self._vault.is_own(path):
             raise Refused(f"{path} is a file of the vault itself", hint="name another place")
@@ -272,6 +285,14 @@ class FileStore:
             if disk.is_there(self.path):
                 raise StoreConflict("the vault is there again", hint="nothing was changed")
             return self._vault.forget()
+
+    @property
+    def _copies(self) -> Copies:
+        from credman.stores.copies import Copies
+
+        if self._looked is None:  # what was looked at is remembered from call to call
+            self._looked = Copies(self._vault, self._unlocker)
+        return self._looked
 
     def _beside(self, loaded: Loaded) -> tuple[Copy, ...]:
         return find_beside(loaded, self._vault.path, self._vault.backup)

@@ -76,6 +76,11 @@ class Ring:
         return self._open().title
 
     @property
+    def backend(self) -> str:
+        """Its class, with its module."""
+        return self._open().backend
+
+    @property
     def max_characters(self) -> int:
         """How many UTF-16 code units an item can hold."""
         return self._open().max_characters

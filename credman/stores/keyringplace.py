@@ -34,6 +34,7 @@ class KeyringPlace:
 
     def __init__(self, surroundings: Surroundings) -> None:
         self.ring = Ring(surroundings.unlocker)
+        self._keeper = surroundings.keeper
         home = {"HOME": find_home(surroundings.environ)}
         self._folder = find_paths(home, surroundings.cwd).state
         self._seen_path = os.path.join(self._folder, "keyring-seen.json")
@@ -63,6 +64,8 @@ class KeyringPlace:
         seen = self.find_last_seen()
         state = load_state(self.ring)
         if state is not None:
+            if self._keeper is not None:
+                self._keeper.opened_keyring(self.ring.backend)
             return state
         if seen is not None:
             raise VaultMissing(

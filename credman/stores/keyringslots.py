@@ -11,15 +11,19 @@ import binascii
 import contextlib
 import os
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from credman.core.errors import CredmanError, Locked
-from credman.core.keyslots import KEYRING_SERVICE, NewKeyring, keyring_user
+from credman.core.keyitems import KEYRING_SERVICE, keyring_user
 from credman.core.secret import Secret
 from credman.oskeyring.client import KeyringUnavailable, OsKeyring, Situation
 from credman.stores.base import Unlocker
 from credman.stores.opened import Key, name_other_ways
 from credman.vault import slots
 from credman.vault.container import SealedVault
+
+if TYPE_CHECKING:
+    from credman.core.keyslots import NewKeyring
 
 KEY_BYTES = 32
 
@@ -90,6 +94,8 @@ class KeyringItems:
         Raises:
             Unavailable
         """
+        from credman.core.keyslots import NewKeyring
+
         key = os.urandom(KEY_BYTES)
         value = Secret(base64.b64encode(key).decode("ascii"))
         with self._require_keyring() as ring:

@@ -11,7 +11,6 @@ from credman.stores.seen import LastSeen
 from credman.vault import age, keys, slots
 from credman.vault.container import SealedVault
 from credman.vault.document import Document
-from credman.vault.rekeying import find_recovery_slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,8 @@ def find_key(sealed: SealedVault, passphrase: Secret) -> Key | None:
         VaultDamaged
     """
     if keys.is_identity(passphrase):
+        from credman.vault.rekeying import find_recovery_slot
+
         recovery = keys.parse_identity(passphrase)
         document = sealed.open_with_recovery(recovery)
         slot, public = find_recovery_slot(recovery, document)

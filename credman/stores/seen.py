@@ -6,7 +6,6 @@ trusted as it is found.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from credman.core.errors import NotAVault, Unavailable
 from credman.core.paths import make_private_directory
 from credman.stores import disk
+from credman.vault import hashing
 
 _LIMIT = 64 * 1024
 _VAULT_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -30,7 +30,7 @@ class LastSeen:
 
 def state_path(state_directory: str, vault_path: str) -> str:
     """Returns: where the state of the vault at ``vault_path`` (resolved) is kept."""
-    digest = hashlib.sha256(os.fsencode(vault_path)).hexdigest()[:32]
+    digest = hashing.digest(os.fsencode(vault_path)).hex()[:32]
     return os.path.join(state_directory, "seen", f"{digest}.json")
 
 

@@ -8,10 +8,10 @@ that names the copy before it; it is never a new one.
 from __future__ import annotations
 
 import os
-import secrets
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from credman.core.errors import (
     CredmanError,
@@ -49,7 +49,9 @@ from credman.stores.seen import (
 )
 from credman.vault.container import MAX_VAULT_BYTES, SealedVault, parse_vault, seal_vault
 from credman.vault.document import Document
-from credman.vault.rekeying import Keyed
+
+if TYPE_CHECKING:
+    from credman.vault.rekeying import Keyed
 
 
 class VaultFile:
@@ -57,6 +59,8 @@ class VaultFile:
 
     def __init__(self, rest: str, surroundings: Surroundings) -> None:
         self._unlocker = surroundings.unlocker
+        self._keeper = surroundings.keeper
+        self._latest: tuple[str, Document] | None = None
         self.path = resolve(rest, cwd=surroundings.cwd, environ=surroundings.environ)
         self.backup = f"{self.path}.bak"
         self._lock = lock_of(self.path)
@@ -88,6 +92,8 @@ class VaultFile:
         """
         kept = None
         if disk.is_there(self.backup):
+            import secrets
+
             kept = f"{self.path}.forgotten-{secrets.token_hex(4)}"
             disk.move(self.backup, kept)
         forget_last_seen(self.seen_path)
@@ -109,13 +115,15 @@ class VaultFile:
     def load(self) -> Loaded:
         """Reads and opens the vault; asks for what opens it if nobody has yet."""
         try:
-            if self.key is None:
-                # A person may take a minute to type, and others write meanwhile: read again after.
-                self._unlock(self.read(self.path))
             # In this order: who writes renames the vault first and notes it after. The other way
             # round, a write in between would look like an older copy.
             seen = self.find_last_seen()
             sealed = self.read(self.path)
+            if self.key is None and not self._find_kept(sealed):
+                self._unlock(sealed)
+                # A person may have taken a minute to type, and others write meanwhile.
+                seen = self.find_last_seen()
+                sealed = self.read(self.path)
             return Loaded(sealed, self._open(sealed), seen)
         except VaultDamaged as error:
             error.hint = error.hint or f"nothing was changed; {self._earlier_copy()}"
@@ -239,11 +247,34 @@ class VaultFile:
             )
 
     def _open(self, sealed: SealedVault) -> Document:
+        keeper = self._keeper
+        if self._latest is not None and self._latest[0] == sealed.file_hash:
+            return self._latest[1]  # the very bytes that were unlocked a moment ago
+        known = None if keeper is None else keeper.recall(sealed)
+        if known is not None:
+            return known
         try:
-            return sealed.open(self.require_key().identity)
+            document = sealed.open(self.require_key().identity)
         except NoMatch as error:
+            if keeper is not None and sealed.slots:
+                keeper.outdated(sealed.slots[0].vault_id, self.path)
             error.hint = "another process gave it a new key: run the command again"
             raise
+        if keeper is not None:
+            keeper.remember(sealed, document)
+        return document
+
+    def announce(self, document: Document) -> None:
+        """To be called where its owner has opened or made the vault."""
+        if self._keeper is not None:
+            self._keeper.opened(document.vault_id, document.identity, self.path)
+
+    def _find_kept(self, sealed: SealedVault) -> bool:
+        if self._keeper is None or not sealed.slots:
+            return False
+        kept = self._keeper.find_identity(sealed.slots[0].vault_id)
+        self.key = None if kept is None else Key(kept, "")
+        return kept is not None
 
     def _unlock(self, sealed: SealedVault) -> None:
         check_has_way_in(sealed, self._unlocker)
@@ -297,11 +328,14 @@ class VaultFile:
 
     def _take_key(self, sealed: SealedVault, found: Key) -> None:
         try:
-            sealed.open(found.identity)
+            document = sealed.open(found.identity)
         except NoMatch:  # the slot is whole, so it is the rest that was changed
             raise HeaderDamaged("the vault is damaged: its own identity does not open it") from None
         finally:
             self.key = found
+        self._latest = sealed.file_hash, document
+        if found.recipient is None:
+            self.announce(document)
 
     def _earlier_copy(self) -> str:
         if os.path.lexists(self.backup):

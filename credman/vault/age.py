@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hmac
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from credman.core.errors import HeaderDamaged, HeaderMACMismatch, NotAVault, PayloadDamaged
+from credman.vault import hashing
 
 VERSION_LINE = b"age-encryption.org/v1\n"
 X25519 = "X25519"
@@ -136,7 +136,7 @@ def render_header(stanzas: Sequence[Stanza], file_key: bytes) -> bytes:
 
 def check_header_mac(header: Header, file_key: bytes) -> None:
     """Raises: HeaderMACMismatch: the header was changed after it was written."""
-    if not hmac.compare_digest(_header_mac(header.authenticated, file_key), header.mac):
+    if not hashing.is_equal(_header_mac(header.authenticated, file_key), header.mac):
         raise HeaderMACMismatch("the vault is damaged: its header does not match its MAC")
 
 
@@ -237,7 +237,7 @@ def _chunk_nonce(index: int, *, last: bool) -> bytes:
 
 
 def _header_mac(authenticated: bytes, file_key: bytes) -> bytes:
-    return hmac.digest(derive_key(file_key, salt=b"", info=b"header"), authenticated, "sha256")
+    return hashing.authenticate(derive_key(file_key, salt=b"", info=b"header"), authenticated)
 
 
 def _x25519_wrap_key(identity: bytes, peer: bytes, share: bytes, recipient: bytes) -> bytes:

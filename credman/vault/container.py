@@ -7,12 +7,10 @@ file made by somebody who merely knows a recipient's public key fails the second
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from credman.core.errors import (
     CredmanError,
@@ -25,7 +23,7 @@ from credman.core.errors import (
     VaultNewer,
 )
 from credman.core.secret import Secret
-from credman.vault import age, keys, slots
+from credman.vault import age, hashing, keys, slots
 from credman.vault.document import (
     Document,
     extend_history,
@@ -48,16 +46,19 @@ _IDENTITY_BYTES = 74  # AGE-SECRET-KEY-1 and 58 characters of bech32
 
 @dataclass(frozen=True, slots=True)
 class SealedVault:
-    """A vault file that is well-formed as far as can be told without a key."""
+    """A vault file that is well-formed as far as can be told without a key.
+
+    Args: file_hash: SHA-256 of the whole file, hex.
+    """
 
     file: bytes
     header: age.Header
     slots: tuple[Slot, ...]
+    file_hash: str = field(init=False)
 
-    @property
-    def file_hash(self) -> str:
-        """SHA-256 of the whole file, hex."""
-        return hashlib.sha256(self.file).hexdigest()
+    def __post_init__(self) -> None:
+        # Once: of a large vault it takes as long as much of the rest, and it is asked for often.
+        object.__setattr__(self, "file_hash", hashing.digest(self.file).hex())
 
     def find_slot(self, passphrase: Secret) -> tuple[Slot, bytes] | None:
         """Tries the passphrase slots in turn.
@@ -140,7 +141,7 @@ class SealedVault:
         written = payload[len(_AUTH_START) : _AUTH_LINE_BYTES - len(_AUTH_END)]
         line = payload[_AUTH_LINE_BYTES:]
         auth = _compute_auth(identity, self.file[: self.header.size], line)
-        if not hmac.compare_digest(written, auth):
+        if not hashing.is_equal(written, auth):
             raise PayloadDamaged("the vault is damaged: it was not written by an owner of it")
         if len(payload) % PADDING_BYTES or not line.endswith(b"\n"):
             raise PayloadDamaged("the vault is damaged: its padding is malformed")
@@ -222,5 +223,5 @@ def next_document(sealed: SealedVault, document: Document) -> Document:
 
 def _compute_auth(identity: bytes, header: bytes, line: bytes) -> bytes:
     key = age.derive_key(identity, salt=b"", info=_AUTH_INFO)
-    tag = hmac.digest(key, hashlib.sha256(header).digest() + line, "sha256")
+    tag = hashing.authenticate(key, hashing.digest(header) + line)
     return age.encode_base64(tag).encode("ascii")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from credman.core.intervals import format_instant, parse_instant
+from credman.core.intervals import parse_instant
 
 MAX_DEPTH = 64
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class Record:
         return self.take(key, kind)
 
     def take_instant(self, key: str) -> datetime:
-        return read_instant(self.take(key, str))
+        return parse_instant(self.take(key, str))
 
     def take_texts(self, key: str) -> tuple[str, ...]:
         texts = tuple(self.take(key, list))
@@ -72,13 +72,6 @@ class Record:
         return tuple(read(Record(item)) for item in self.take(key, list))
 
 
-def read_instant(text: str) -> datetime:
-    moment = parse_instant(text)
-    if format_instant(moment) != text:  # strptime reads more spellings than one
-        raise ValueError
-    return moment
-
-
 def _check_depth(value: object, left: int) -> None:
     if isinstance(value, dict):
         value = list(value.values())
@@ -96,8 +89,10 @@ def refuse_duplicates(items: Iterable[object]) -> None:
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    refuse_duplicates(key for key, _ in pairs)
-    return dict(pairs)
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError
+    return found
 
 
 def _finite(text: str) -> float:

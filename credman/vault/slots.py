@@ -6,7 +6,6 @@ Rule: every number in a slot is checked against its bounds before any work is do
 
 from __future__ import annotations
 
-import hmac
 import os
 import re
 import threading
@@ -19,7 +18,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from credman.core.errors import HeaderDamaged, Unavailable, UsageError
 from credman.core.secret import Secret
-from credman.vault import age
+from credman.vault import age, hashing
 
 NAMESPACE = "credman.dev/"
 ARGON2ID = f"{NAMESPACE}argon2id/v1"
@@ -162,7 +161,7 @@ def unwrap_passphrase(slot: Slot, passphrase: Secret) -> bytes | None:
     key, commitment = _derive(passphrase, slot.salt, slot.parameters)
     # ChaCha20-Poly1305 does not commit to its key: one crafted body could open under thousands of
     # passphrases (Len, Grubbs, Ristenpart, 2021). So the key is compared before anything is opened.
-    if not hmac.compare_digest(commitment, slot.stanza.body[:_COMMITMENT_BYTES]):
+    if not hashing.is_equal(commitment, slot.stanza.body[:_COMMITMENT_BYTES]):
         return None
     identity = age.open_sealed(
         key,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 
-from credman.core.intervals import format_instant
+from credman.core.intervals import format_instant, parse_instant
 from credman.core.model import (
     Address,
     Environment,
@@ -18,7 +18,7 @@ from credman.core.model import (
 )
 from credman.core.names import check_name, check_variable_grammar
 from credman.core.secret import Secret
-from credman.vault.records import Record, read_instant, refuse_duplicates
+from credman.vault.records import Record, refuse_duplicates
 
 
 def environment_to_json(environment: Environment) -> dict[str, object]:
@@ -127,7 +127,7 @@ def _schedule(record: Record) -> Schedule:
     expires_at = record.take_optional("expires_at", str)
     return Schedule(
         rotate_every=record.take_optional("rotate_every", str),
-        expires_at=None if expires_at is None else read_instant(expires_at),
+        expires_at=None if expires_at is None else parse_instant(expires_at),
         remind_before=record.take_texts("remind_before"),
         grace=record.take_optional("grace", str),
         extra=record.rest(),

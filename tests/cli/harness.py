@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from credman.cli.context import Context, Input, Output
+from credman.cli.context import Context, Input, Output, visible
 from credman.cli.run import run
 from credman.cli.terminal import Terminal
 from credman.core.errors import Interrupted
@@ -92,7 +92,8 @@ def credman(
         stdin=Input(lambda limit: stdin or b"", is_terminal=stdin is None),
         stdout=Output(out.extend, is_terminal=stdout_is_terminal, width=width),
         stderr=Output(err.extend),
-        environ=surroundings,
+        environ=visible(surroundings),
+        inherited=surroundings,
         cwd=str(cwd or Path.home()),
         terminal=terminal,
         read_descriptor=lambda descriptor: (descriptors or {}).get(descriptor, b""),

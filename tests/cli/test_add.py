@@ -21,7 +21,7 @@ def variables(environment: str = "default", **options: Any) -> dict[str, str]:
     known = {"HOME", "CREDMAN_HOME", "PATH", "LANG", "TZ"}
     return {
         name: value
-        for name, value in outcome.execution.environ.items()
+        for name, value in outcome.execution.variables.items()
         if name not in known and not name.startswith(("PYTEST", "CREDMAN"))
     }
 

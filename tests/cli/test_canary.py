@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from credman.agent import client
 from credman.cli import ALIASES, COMMANDS
 from credman.cli.options import Invocation
 from credman.core import config
@@ -21,6 +22,7 @@ from credman.output import shells
 from credman.session import Session
 from credman.stores import disk, vaultfile
 from credman.stores.file import FileStore
+from tests.agent.agents import agents
 from tests.cli.harness import Outcome, credman, make_value, make_vault
 
 VALUE = make_value()
@@ -51,7 +53,11 @@ GOOD: dict[str, list[list[str]]] = {
     "restore": [["--previous", "--yes"], ["--previous"], ["other.age", "--merge"]],
     "doctor": [[], ["--json"], ["--accept", "--yes"]],
     "providers": [[], ["hf"], ["--json"]],
+    "unlock": [["--for", "8h"], []],
+    "lock": [[]],
+    "status": [[], ["--json"]],
     "use": [[], ["-e", "prod"], ["--json"]],
+    "completions": [["bash"], ["fish"]],
 }
 """What each command does well with, on a vault that holds ``hf``."""
 
@@ -65,7 +71,7 @@ MISPLACED = [
     ["--provider", VALUE, "x"], [f"--value={VALUE}"], ["x", f"--note={VALUE}"],
     ["x", f"--expires={VALUE}"], ["x", f"--rotate-every={VALUE}"], ["x", f"--var={VALUE}=1"],
     ["hf", f"--field={VALUE}"], ["--shell", VALUE], ["-v"], ["-vv"], ["--verbose"],
-    ["--debug", VALUE], ["--help", VALUE], [VALUE, "--help"],
+    ["--debug", VALUE], ["--for", VALUE], ["--help", VALUE], [VALUE, "--help"],
 ]  # fmt: skip
 
 LAYERS: list[tuple[object, str]] = [
@@ -135,8 +141,8 @@ class TestEveryCommand:
             assert_hidden(outcome, may_print=full in MAY_PRINT)
             if full == "exec":
                 assert outcome.execution is not None and outcome.stdout == b""
-                assert VALUE in outcome.execution.environ.values()
-                assert PASSPHRASE not in outcome.execution.environ.values()
+                assert VALUE in outcome.execution.variables.values()
+                assert PASSPHRASE not in outcome.execution.variables.values()
                 assert VALUE not in outcome.execution.argv
 
     def test_on_a_terminal_where_the_canary_is_typed(self, name: str) -> None:
@@ -190,6 +196,22 @@ def test_a_failing_layer_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("get", "show", "list", "remove", "env", "exec", "add"):
         outcome = walk(name, good(name)[0])
         assert "unexpected RuntimeError in test_canary.py:" in outcome.stderr, name
+
+
+def test_an_agent_and_who_asks_it() -> None:
+    with agents() as desk:
+        desk.unlock(passphrase=PASSPHRASE)
+        agent = Path("/proc", str(desk.pid))
+        for name in [*sorted(client.COMMANDS & {*NAMES}), "status", "unlock"]:
+            for arguments in (*good(name), *MISPLACED[:3], [f"--{VALUE}"]):
+                done = desk.run(name, *arguments)
+                full = ALIASES.get(name, name)
+                printed = done.stdout if full not in MAY_PRINT else b""
+                for canary in CANARIES:
+                    assert canary.encode() not in done.stderr + printed, (name, arguments)
+        for what in ("cmdline", "environ", "comm"):
+            assert not [c for c in CANARIES if c.encode() in (agent / what).read_bytes()]
+        assert desk.pid
 
 
 def test_every_command_was_swept() -> None:

@@ -86,11 +86,11 @@ def copy(screen: dict[str, str], value: bytes) -> None:
 
 COPY = """
 import sys
-from credman.__main__ import _make_context
+from credman.caller import make_context
 from credman.cli.clipboard import copy_for_a_while
 from credman.core.secret import Secret
 value = Secret.from_bytes(sys.stdin.buffer.read())
-copy_for_a_while(_make_context(set()), "hf", value, seconds=float(sys.argv[1]))
+copy_for_a_while(make_context(set(), 80), "hf", value, seconds=float(sys.argv[1]))
 """
 
 

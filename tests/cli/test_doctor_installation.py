@@ -110,6 +110,7 @@ def test_variables_that_count_are_named(tmp_path: Path) -> None:
         "CREDMAN_ENV=prod",
         "CREDMAN_PROFILE=work",
         "CREDMAN_PASSPHRASE is set",
+        "switched off by CREDMAN_AGENT",
     ]
     assert PASSPHRASE not in outcome.text
     assert "variable   CREDMAN_HOME=" in outcome.text

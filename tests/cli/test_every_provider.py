@@ -59,7 +59,7 @@ def test_all_of_them_in_one_vault() -> None:
             for variable, value in make_values(provider).items():
                 field = provider.find_field(variable)
                 assert field is not None
-                found = execution.files if field.is_file else execution.environ
+                found = execution.files if field.is_file else execution.variables
                 assert found[variable] == value
     listed = json.loads(credman("list", "--all", "--json").text)["tokens"]
     assert {t["name"]: t["provider"] for t in listed} == {p.name: p.name for p in PROVIDERS}

@@ -187,7 +187,7 @@ def test_an_execution_does_not_show_it() -> None:
     execution = credman("exec", "--", "true").execution
     assert execution is not None
     assert execution.files[VARIABLE].to_bytes() == KEY
-    assert "PRIVATE" not in repr(execution) and VARIABLE not in execution.environ
+    assert "PRIVATE" not in repr(execution) and VARIABLE not in execution.variables
 
 
 def test_env_refuses_it_unless_it_is_left_out() -> None:

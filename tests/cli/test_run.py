@@ -15,7 +15,7 @@ import pytest
 import typer
 
 from credman.cli import ALIASES, COMMANDS
-from credman.cli.run import load_parser
+from credman.cli.parsing import load_parser
 from credman.core import errors
 from credman.core.errors import CredmanError
 from credman.session import Session

@@ -36,7 +36,7 @@ def test_everything_that_is_known() -> None:
         "work",
         "file:~/team.age",
         "off",
-        {"prod": Environment("prod", True), "edge": Environment("edge", False)},
+        environments={"prod": Environment("prod", True), "edge": Environment("edge", False)},
     )
 
 

@@ -6,8 +6,6 @@ import base64
 import binascii
 import difflib
 import errno
-import hashlib
-import hmac
 import json
 import os
 import secrets
@@ -21,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from credman.cli import COMMANDS
+from credman.vault import hashing
 from tests.cli.harness import PROGRAM
 from tests.cli.person import person
 from tests.cli.test_canary import GOOD, LAYERS
@@ -131,8 +130,8 @@ LIBRARIES: list[tuple[object, str, Exception]] = [
     (json, "loads", json.JSONDecodeError(CANARY, CANARY, 0)),
     (base64, "b64encode", binascii.Error(CANARY)),
     (base64, "b64decode", KeyError(CANARY)),
-    (hashlib, "sha256", TypeError(CANARY, PASSPHRASE)),
-    (hmac, "digest", ValueError(PASSPHRASE)),
+    (hashing, "Hash", TypeError(CANARY, PASSPHRASE)),
+    (hashing, "HMAC", ValueError(PASSPHRASE)),
     (unicodedata, "normalize", UnicodeDecodeError("utf-8", CANARY.encode(), 0, 1, PASSPHRASE)),
     (secrets, "token_hex", RuntimeError(CANARY)),
     (difflib, "get_close_matches", RuntimeError(CANARY)),

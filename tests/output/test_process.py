@@ -59,5 +59,5 @@ def test_execution_does_not_show_its_values() -> None:
     make_vault()
     execution = credman("exec", "--", "true").execution
     assert execution is not None
-    assert execution.environ["HF_TOKEN"] == HF
+    assert execution.variables["HF_TOKEN"] == HF
     assert HF not in repr(execution)

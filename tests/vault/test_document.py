@@ -185,4 +185,4 @@ def test_a_variable_that_was_denied_later_does_not_lock_the_vault() -> None:
     with pytest.raises(DeniedVariable):
         render_set(Shell.POSIX, {"LD_PRELOAD": Secret("x")})
     with pytest.raises(DeniedVariable):
-        prepare_execution(["true"], {}, {"LD_PRELOAD": Secret("x")})
+        prepare_execution(["true"], {"LD_PRELOAD": Secret("x")})

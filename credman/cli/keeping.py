@@ -1,0 +1,103 @@
+"""What a command hands over to the agent, and what it has done there.
+
+Rule: an agent is started only where somebody typed a passphrase, or a keyring opened the vault, and
+never for whoever gives a passphrase outright or works unattended.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from credman.agent import client, control
+from credman.cli.context import Context
+from credman.cli.unlock import PassphraseSource
+from credman.core.config import Config
+from credman.core.errors import CredmanError
+from credman.stores.base import Store
+
+if TYPE_CHECKING:
+    from credman.vault.container import SealedVault
+    from credman.vault.document import Document
+
+_WRITE_SECONDS = 30.0
+"""Another process may have the lock of the vault."""
+_QUIET_RINGS = "keyring.backends.SecretService."
+"""Only of these is it known how to use them without a window."""
+
+
+class Handover:
+    """Notes what was opened. Args: context: of the command; source: that opens vaults for it."""
+
+    def __init__(self, context: Context, source: PassphraseSource) -> None:
+        self._context = context
+        self._source = source
+        self._opened: dict[str, control.Opened] = {}
+
+    def find_identity(self, vault_id: str) -> bytes | None:
+        return None
+
+    def opened(self, vault_id: str, identity: bytes, path: str) -> None:
+        self._opened[vault_id] = control.Opened(vault_id, identity, path)
+
+    def opened_keyring(self, backend: str) -> None:
+        if backend.startswith(_QUIET_RINGS):
+            environ = tuple(self._source.keyring_environ().items())
+            self._opened[control.KEYRING] = control.Opened(control.KEYRING, b"", backend, environ)
+
+    def outdated(self, vault_id: str, path: str) -> None:
+        """Nothing: no identity was kept."""
+
+    def recall(self, sealed: SealedVault) -> Document | None:
+        return None
+
+    def remember(self, sealed: SealedVault, document: Document) -> None:
+        """Nothing: this process ends soon."""
+
+    def hand_over(self, *, idle: float | None, seconds: float) -> int:
+        """Gives all of it to the agent. Args: as ``control.hand_over``.
+
+        Returns:
+            How much that was.
+
+        Raises:
+            Unavailable
+        """
+        opened = list(self._opened.values())
+        self._opened.clear()
+        for one in opened:
+            context = self._context
+            control.hand_over(context.environ, context.cwd, one, idle=idle, seconds=seconds)
+        return len(opened)
+
+    def hand_over_quietly(self) -> None:
+        """As ``hand_over``, with the usual limits; without an agent all works the same, slower."""
+        try:
+            self.hand_over(idle=control.IDLE_SECONDS, seconds=control.HARD_SECONDS)
+        except CredmanError:
+            return
+
+
+def may_use_agent(context: Context, config: Config, source: PassphraseSource) -> bool:
+    """Whether one may be asked: nobody switched it off or gave a passphrase outright."""
+    return (
+        context.may_use_agent
+        and config.agent is None
+        and not client.is_off(context.environ)
+        and not source.is_given()
+    )
+
+
+def keep(store: Store, url: str, context: Context) -> Store:
+    """Returns: the store as the agent holds it open, where it does."""
+    if not url.startswith("file:"):  # a keyring needs no agent to be open
+        return store
+    from credman.core import wire
+    from credman.stores.kept import KeptStore
+
+    def ask(operation: bytes, what: bytes) -> list[bytes] | None:
+        caller = client.describe_caller(context.environ, context.cwd)
+        request = [operation, wire.VERSION, *caller, url.encode("utf-8", "surrogateescape"), what]
+        seconds = _WRITE_SECONDS if operation == wire.WRITE else client.SECONDS
+        return client.ask(context.environ, context.cwd, request, seconds)
+
+    return KeptStore(store, ask)

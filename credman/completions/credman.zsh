@@ -1,0 +1,803 @@
+#compdef credman
+# zsh completion for credman. Written by scripts/completions.py: change that, not this.
+#
+# Commands, options and providers stand in here, so that no process is started for them. Names come
+# from `credman __complete`, which opens nothing and asks nobody; nothing that it prints is ever
+# evaluated.
+
+_credman() {
+    local -a entries positionals options found suffix
+    local current=${(Q)PREFIX} command="" label=argument
+    local -i start=3
+    if (( CURRENT > 2 )) && [[ ${words[2]} == help ]]; then
+        __credman_offer_help
+    elif (( CURRENT == 2 )) && [[ $current == -* ]]; then
+        label=option
+        __credman_entries "" && __credman_offer_entries
+    elif (( CURRENT == 2 )); then
+        label=command
+        __credman_entries commands && __credman_offer_entries
+    else
+        command=${words[2]}
+        __credman_resolve
+        if __credman_entries "group $command"; then
+            if (( CURRENT == 3 )); then
+                label=command
+                __credman_offer_entries
+                __credman_show
+                return
+            fi
+            command="$command ${words[3]}" start=4
+        fi
+        __credman_syntax "$command" && __credman_scan
+        return
+    fi
+    __credman_show
+}
+
+__credman_resolve() {
+    case $command in
+        (ls) command=list ;;
+        (rm) command=remove ;;
+        (run) command=exec ;;
+    esac
+}
+
+__credman_entries() {
+    case $1 in
+        ('')
+            entries=(
+                '-h|Show the commands'
+                '--help|Show the commands'
+                '-V|Show the version'
+                '--version|Show the version'
+            )
+            ;;
+        ('commands')
+            entries=(
+                'init|Make the store, and a recovery key for it'
+                'add|Store a token'
+                'get|Print one value'
+                'show|Show what is known of a token, its values masked'
+                'list|List the tokens of an environment'
+                'remove|Remove a token'
+                'rename|Give a token another name'
+                'copy|Copy a token into another environment'
+                'env|Print text for eval that sets an environment'\''s variables'
+                'exec|Run a command with an environment'\''s variables'
+                'export|Write an environment'\''s values in clear'
+                'passwd|Change the passphrase'
+                'backup|Write a backup to a new file, and read it back'
+                'restore|Make a copy of the vault the one that counts'
+                'doctor|Look at the installation, the store and what lies beside it'
+                'providers|List the services whose tokens credman knows'
+                'unlock|Open the store, and keep it open for a while'
+                'lock|Close what is open'
+                'status|Tell what is open, and for how long'
+                'use|Choose the environment and profile used by default'
+                'completions|Print the completion script of a shell'
+                'recovery|new, verify'
+                'slot|list, add, remove'
+                'store|move'
+                'ls|List the tokens of an environment'
+                'rm|Remove a token'
+                'run|Run a command with an environment'\''s variables'
+                'help|Show what a command does'
+            )
+            ;;
+        ('group recovery')
+            entries=(
+                'new|Make a new recovery key'
+                'verify|Try whether a recovery key opens the vault'
+            )
+            ;;
+        ('group slot')
+            entries=(
+                'list|List what opens the vault'
+                'add|Add another way to open the vault'
+                'remove|Take a way to open the vault away'
+            )
+            ;;
+        ('group store')
+            entries=(
+                'move|Move all tokens to another store'
+            )
+            ;;
+        ('providers')
+            entries=(
+                '11labs|ElevenLabs'
+                'aistudio|Google AI Studio (Gemini API)'
+                'anthropic|Anthropic (Claude API)'
+                'aoai|Azure OpenAI / Azure AI Foundry'
+                'argilla|Argilla'
+                'atlassian|Bitbucket Cloud (Atlassian API token)'
+                'aws|AWS'
+                'aws-iam|AWS'
+                'azure|Azure (service principal)'
+                'azure-openai|Azure OpenAI / Azure AI Foundry'
+                'bitbucket|Bitbucket Cloud (Atlassian API token)'
+                'cerebras|Cerebras Inference'
+                'cf|Cloudflare'
+                'chatgpt-api|OpenAI'
+                'claude|Anthropic (Claude API)'
+                'cloudflare|Cloudflare'
+                'cohere|Cohere'
+                'comet|Comet ML / Opik'
+                'comet-ml|Comet ML / Opik'
+                'databricks|Databricks (also the MLflow tracking backend)'
+                'dbx|Databricks (also the MLflow tracking backend)'
+                'deepl|DeepL API'
+                'deepseek|DeepSeek'
+                'digitalocean|DigitalOcean'
+                'discord|Discord bot'
+                'do|DigitalOcean'
+                'docker|Docker Hub'
+                'docker-hub|Docker Hub'
+                'dockerhub|Docker Hub'
+                'elevenlabs|ElevenLabs'
+                'entra|Azure (service principal)'
+                'fireworks|Fireworks AI'
+                'fireworksai|Fireworks AI'
+                'gcp|Google Cloud (service account)'
+                'gcp-service-account|Google Cloud (service account)'
+                'gemini|Google AI Studio (Gemini API)'
+                'gh|GitHub'
+                'github|GitHub'
+                'gitlab|GitLab'
+                'glab|GitLab'
+                'google-ai-studio|Google AI Studio (Gemini API)'
+                'google-cloud|Google Cloud (service account)'
+                'google-gemini|Google AI Studio (Gemini API)'
+                'gpt|OpenAI'
+                'grok|xAI (Grok)'
+                'groq|Groq'
+                'hf|Hugging Face'
+                'hub|Hugging Face'
+                'huggingface|Hugging Face'
+                'jina|Jina AI'
+                'jinaai|Jina AI'
+                'kaggle|Kaggle'
+                'label-studio|Label Studio (HumanSignal)'
+                'labelstudio|Label Studio (HumanSignal)'
+                'lambda|Lambda Cloud'
+                'lambda-cloud|Lambda Cloud'
+                'lambda-labs|Lambda Cloud'
+                'lambdalabs|Lambda Cloud'
+                'langchain|LangSmith (LangChain)'
+                'langfuse|Langfuse'
+                'langsmith|LangSmith (LangChain)'
+                'lightning|Lightning AI'
+                'lightning-ai|Lightning AI'
+                'milvus|Zilliz Cloud (Milvus)'
+                'mistral|Mistral AI'
+                'mistralai|Mistral AI'
+                'mlflow|Databricks (also the MLflow tracking backend)'
+                'modal|Modal'
+                'neptune|neptune.ai'
+                'ngc|NVIDIA NGC / NIM (build.nvidia.com)'
+                'nim|NVIDIA NGC / NIM (build.nvidia.com)'
+                'npm|npm'
+                'npmjs|npm'
+                'nvidia|NVIDIA NGC / NIM (build.nvidia.com)'
+                'nvidia-ngc|NVIDIA NGC / NIM (build.nvidia.com)'
+                'ollama|Ollama Cloud'
+                'ollama-cloud|Ollama Cloud'
+                'openai|OpenAI'
+                'openrouter|OpenRouter'
+                'opik|Comet ML / Opik'
+                'perplexity|Perplexity'
+                'pinecone|Pinecone'
+                'postman|Postman'
+                'pplx|Perplexity'
+                'pypi|PyPI'
+                'qdrant|Qdrant / Qdrant Cloud'
+                'replicate|Replicate'
+                'roboflow|Roboflow'
+                'runpod|RunPod'
+                'sendgrid|SendGrid'
+                'sentry|Sentry'
+                'slack|Slack'
+                'snowflake|Snowflake'
+                'stability|Stability AI'
+                'stabilityai|Stability AI'
+                'stripe|Stripe'
+                'telegram|Telegram bot'
+                'testpypi|TestPyPI'
+                'tg|Telegram bot'
+                'together|Together AI'
+                'togetherai|Together AI'
+                'twilio|Twilio'
+                'vast|Vast.ai'
+                'vast-ai|Vast.ai'
+                'vastai|Vast.ai'
+                'voyage|Voyage AI (MongoDB)'
+                'voyageai|Voyage AI (MongoDB)'
+                'wandb|Weights & Biases'
+                'wcd|Weaviate / Weaviate Cloud'
+                'weaviate|Weaviate / Weaviate Cloud'
+                'weights-and-biases|Weights & Biases'
+                'xai|xAI (Grok)'
+                'zilliz|Zilliz Cloud (Milvus)'
+            )
+            ;;
+        (*) return 1 ;;
+    esac
+}
+
+__credman_syntax() {
+    case $1 in
+        ('init')
+            positionals=(
+            )
+            options=(
+                '--no-keyring|||Open it with a passphrase only'
+                '--recovery-file||file|Write the recovery key to a new file'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('add')
+            positionals=(
+                'provider'
+            )
+            options=(
+                '--provider||provider|Who issued it; see `providers`'
+                '--var|*|text|A variable that carries the value; repeatable'
+                '--field|*|text|A part with a value of its own; repeatable'
+                '--expires||text|Such as 2027-03-31'
+                '--rotate-every||=Days,weeks|Days or weeks'
+                '--isolated|||Its environment inherits nothing from default'
+                '--note||text|A remark'
+                '--replace|||Give an existing token a new version'
+                '--no-check|||Do not look whether the value looks right'
+                '-e --env||environment|Environment; CREDMAN_ENV, else default'
+                '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('get')
+            positionals=(
+                'token'
+            )
+            options=(
+                '--field||field|Which part, of several'
+                '--reveal|||Print it even to a terminal'
+                '--clip|||To the clipboard, cleared after 30 s if unchanged'
+                '-e --env||environment|Environment; CREDMAN_ENV, else default'
+                '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('show')
+            positionals=(
+                'token'
+            )
+            options=(
+                '--json|||Print JSON'
+                '-e --env||environment|Environment; CREDMAN_ENV, else default'
+                '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('list')
+            positionals=(
+            )
+            options=(
+                '--all|||Those of every environment and profile'
+                '--json|||Print JSON'
+                '-e --env||environment|Environment; CREDMAN_ENV, else default'
+                '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('remove')
+            positionals=(
+                'own'
+            )
+            options=(
+                '-y --yes|||Do not ask'
+                '-e --env||environment|Environment; CREDMAN_ENV, else default'
+                '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('rename')
+            positionals=(
+                'own'
+                'text'
+            )
+            options=(
+                '-e --env||environment|Environment; CREDMAN_ENV, else default'
+                '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('copy')
+            positionals=(
+                'token'
+            )
+            options=(
+                '--to-env||environment|Where the copy goes; made if it is new'
+                '-e --env||environment|Environment; CREDMAN_ENV, else default'
+                '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('env')
+            positionals=(
+                'environment'
+            )
+            options=(
+                '--shell||=auto,posix,bash,zsh,sh,fish|Whose syntax; auto looks at who is calling'
+                '--only||list|Only these tokens or variables'
+                '--unset|||Take the variables out again'
+                '--reveal|||Print it even to a terminal'
+                '-e --env||environment|Environment; CREDMAN_ENV, else default'
+                '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('exec')
+            positionals=(
+                'environment'
+            )
+            options=(
+                '--only||list|Only these tokens or variables'
+                '-e --env||environment|Environment; CREDMAN_ENV, else default'
+                '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('export')
+            positionals=(
+                'environment'
+            )
+            options=(
+                '--format||=dotenv,json,yaml,toml,docker,github,k8s|One of dotenv, json, yaml, toml, docker, github, k8s'
+                '-o --output||file|Write to this new file, mode 0600'
+                '--only||list|Only these tokens or variables'
+                '--reveal|||Print it even to a terminal'
+                '-e --env||environment|Environment; CREDMAN_ENV, else default'
+                '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('passwd')
+            positionals=(
+            )
+            options=(
+                '--slot||text|Another slot than the one that opens it now'
+                '--new-passphrase-fd||text|Read the new passphrase from this descriptor'
+                '-y --yes|||Do not ask'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('slot list')
+            positionals=(
+            )
+            options=(
+                '--json|||Print JSON'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('slot add')
+            positionals=(
+                '=passphrase,keyring'
+            )
+            options=(
+                '--label||text|What people call it'
+                '--new-passphrase-fd||text|Read the new passphrase from this descriptor'
+                '-y --yes|||Do not ask'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('slot remove')
+            positionals=(
+                'text'
+            )
+            options=(
+                '-y --yes|||Do not ask'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('recovery new')
+            positionals=(
+            )
+            options=(
+                '--recovery-file||file|Write the recovery key to a new file'
+                '-y --yes|||Do not ask'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('recovery verify')
+            positionals=(
+            )
+            options=(
+                '--recovery-file||file|The file that holds it'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('store move')
+            positionals=(
+                'store'
+            )
+            options=(
+                '-y --yes|||Do not ask'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('backup')
+            positionals=(
+                'file'
+            )
+            options=(
+                '--passphrase|||Ask for a passphrase that opens it as well'
+                '--new-passphrase-fd||text|Read the new passphrase from this descriptor'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('restore')
+            positionals=(
+                'file'
+            )
+            options=(
+                '--previous|||The copy before the last write'
+                '--merge|||Only take the tokens that are missing here'
+                '-y --yes|||Do not ask'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('doctor')
+            positionals=(
+            )
+            options=(
+                '--accept|||Go on with this vault, though another was seen here last'
+                '--json|||Print JSON'
+                '-y --yes|||Do not ask'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('providers')
+            positionals=(
+                'provider'
+            )
+            options=(
+                '--validate|||Check the files that this is read from'
+                '--json|||Print JSON'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('unlock')
+            positionals=(
+            )
+            options=(
+                '--for||text|Minutes, hours or days, used or not'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('lock')
+            positionals=(
+            )
+            options=(
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('status')
+            positionals=(
+            )
+            options=(
+                '--json|||Print JSON'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('use')
+            positionals=(
+            )
+            options=(
+                '--json|||Print JSON'
+                '-e --env||environment|Environment; CREDMAN_ENV, else default'
+                '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('completions')
+            positionals=(
+                '=bash,zsh,fish,powershell'
+            )
+            options=(
+                '-h --help|||Show what it does'
+            )
+            ;;
+        (*) return 1 ;;
+    esac
+}
+
+__credman_offer_help() {
+    label=command
+    if (( CURRENT == 3 )); then
+        __credman_entries commands && __credman_offer_entries
+    elif (( CURRENT == 4 )) && __credman_entries "group ${words[3]}"; then
+        __credman_offer_entries
+    fi
+}
+
+# Goes through the line for what is given on it, and shows what may stand at the cursor.
+__credman_scan() {
+    local word names repeats kind help pending closed given
+    local environment profile store token at_pending at_closed
+    local -i i seen=0 at_seen=0
+    for (( i = start; i <= $#words; i++ )); do
+        word=${(Q)words[i]}
+        if [[ $command == exec && $word == -- ]] && (( i != CURRENT )); then
+            (( i > CURRENT )) && break
+            # Behind it another command stands: it is completed as if it stood alone.
+            shift $i words
+            (( CURRENT -= i ))
+            _normal
+            return
+        elif (( i == CURRENT )); then
+            at_pending=$pending at_closed=$closed at_seen=$seen
+            if [[ -n $pending ]]; then
+                pending=
+            elif [[ -n $closed || $word != -* ]]; then
+                (( seen += 1 ))
+            fi
+        elif [[ -n $pending ]]; then
+            __credman_note "$pending" "$word"
+            pending=
+        elif [[ -z $closed && $word == -- ]]; then
+            closed=1
+        elif [[ -z $closed && $word == -?* ]]; then
+            __credman_take "$word"
+        else
+            __credman_positional $seen
+            case $kind in
+                (environment) environment=${environment:-$word} ;;
+                (token|own) token=${token:-$word} ;;
+            esac
+            (( seen += 1 ))
+        fi
+    done
+    if [[ -n $at_pending ]]; then
+        __credman_option "${at_pending%% *}" && __credman_offer_values
+    elif [[ -z $at_closed && $current == --*=* ]]; then
+        if __credman_option "${current%%=*}" && [[ -n $kind ]]; then
+            current=${current#*=}
+            compset -P 1 '*='
+            __credman_offer_values
+        fi
+    elif [[ -z $at_closed && $current == -* ]]; then
+        __credman_offer_options
+    else
+        __credman_positional $at_seen
+        if [[ -n $kind ]]; then
+            __credman_offer_values
+        elif [[ -z $at_closed && -z $current ]]; then
+            __credman_offer_options
+        fi
+    fi
+}
+
+# Args: an option's name. Sets names, repeats, kind, help. Returns: whether the command has it.
+__credman_option() {
+    local entry
+    for entry in "${(@)options}"; do
+        if [[ " ${entry%%|*} " == *" $1 "* ]]; then
+            __credman_split "$entry"
+            return 0
+        fi
+    done
+    return 1
+}
+
+__credman_split() {
+    names=${1%%|*} help=${1#*|}
+    repeats=${help%%|*} help=${help#*|}
+    kind=${help%%|*} help=${help#*|}
+}
+
+__credman_take() {
+    local name=$1 value has_value
+    case $1 in
+        (--*=*) name=${1%%=*} value=${1#*=} has_value=1 ;;
+        (--*) ;;
+        (-??*) name=${1[1,2]} value=${1[3,-1]} has_value=1 ;;
+    esac
+    __credman_option "$name" || return 0
+    given="$given<$names>"
+    if [[ -n $kind && -n $has_value ]]; then
+        __credman_note "$names" "$value"
+    elif [[ -n $kind ]]; then
+        pending=$names
+    fi
+}
+
+__credman_note() {
+    case " $1 " in
+        (*" --env "*) environment=$2 ;;
+        (*" --profile "*) profile=$2 ;;
+        (*" --store "*) store=$2 ;;
+    esac
+}
+
+# Args: how many stand before it. Sets kind: of the word there; empty if none is taken.
+__credman_positional() {
+    kind=
+    if (( $1 < $#positionals )); then
+        kind=${positionals[$1 + 1]%\*}
+    elif [[ ${positionals[-1]} == *\* ]]; then
+        kind=${positionals[-1]%\*}
+    fi
+}
+
+__credman_offer_options() {
+    local entry word
+    label=option
+    for entry in "${(@)options}"; do
+        __credman_split "$entry"
+        [[ -z $repeats && $given == *"<$names>"* ]] && continue
+        for word in ${(s: :)names}; do
+            __credman_add "$word" "$help"
+        done
+    done
+    [[ $command == exec ]] && __credman_add -- "The command to run follows"
+    __credman_show
+}
+
+__credman_offer_entries() {
+    local entry
+    for entry in "${(@)entries}"; do
+        __credman_add "${entry%%|*}" "${entry#*|}"
+    done
+}
+
+# Shows them as well: what compset has changed counts in the function that called it, and below.
+__credman_offer_values() {
+    local word
+    label=$kind
+    case $kind in
+        ('='*)
+            label=choice
+            for word in ${(s:,:)kind#=}; do
+                __credman_add "$word" ""
+            done
+            ;;
+        (provider) __credman_entries providers && __credman_offer_entries ;;
+        (environment) __credman_ask environments ;;
+        (profile) __credman_ask profiles ;;
+        (token) __credman_ask tokens ;;
+        (own) __credman_ask own ;;
+        (field) [[ -z $token ]] || __credman_ask fields "$token" ;;
+        (list)
+            label=token
+            suffix=(-qS ,) # another name may follow
+            word=${current%"${current##*,}"}
+            compset -P '*,'
+            __credman_ask tokens ",$word"
+            ;;
+        (file)
+            _files
+            return
+            ;;
+        (store)
+            if [[ $current == file:* ]]; then
+                compset -P 1 '*:'
+                _files
+                return
+            fi
+            suffix=(-S '')
+            __credman_add file: "A file, such as file:~/team.age"
+            __credman_add keyring: "Each token an item of the keyring"
+            ;;
+    esac
+    __credman_show
+}
+
+# Args: what to ask for; for tokens, names between commas that are not offered again.
+__credman_ask() {
+    local kind=$1 program=credman first=${(Q)words[1]} line word
+    local -a request
+    request=("$1")
+    [[ $kind == fields ]] && request+=("$2")
+    [[ -n $environment ]] && request+=(-e "$environment")
+    [[ -n $profile ]] && request+=(-p "$profile")
+    [[ -n $store ]] && request+=(--store "$store")
+    [[ $first == '~/'* ]] && first=$HOME/${first[3,-1]}
+    [[ $first == */credman && -x $first && ! -d $first ]] && program=$first
+    for line in "${(@f)$(command "$program" __complete "${(@)request}" 2>/dev/null </dev/null)}"; do
+        word=${line%%$'\t'*}
+        [[ $word != [A-Za-z0-9_]* || $word == *[^A-Za-z0-9._-]* ]] && continue
+        [[ $kind == tokens && ${2-} == *",$word,"* ]] && continue
+        __credman_add "$word" "${line#*$'\t'}"
+    done
+}
+
+__credman_add() {
+    found+=("${1//:/\\:}${2:+:${2//:/\\:}}")
+}
+
+__credman_show() {
+    (( $#found )) || return 1
+    if [[ $label == option ]]; then
+        _describe -O option found "${(@)suffix}"
+    else
+        _describe -t "${label}s" "$label" found "${(@)suffix}"
+    fi
+}
+
+# As a file in fpath the whole of this is the function; otherwise it was read by source or eval.
+if [[ ${funcstack[1]-} == _credman ]]; then
+    _credman "$@"
+elif (( ${+functions[compdef]} )); then
+    compdef _credman credman
+else
+    print -u 2 'credman: completion needs compinit before this line: autoload -Uz compinit; compinit'
+fi

@@ -1,0 +1,275 @@
+"""The agent: one process that answers whoever its owner is, one request a connection.
+
+Rule: nothing that comes in may stop it, fill its memory or keep others waiting: a request has two
+seconds to arrive and a size, and all that is on its way together has a size as well. Requests are
+answered one after the other; writing, which may wait for a lock, has threads of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import selectors
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+
+from credman.agent import client
+from credman.agent.client import LISTENER, LOCK
+from credman.core import wire
+from credman.server.held import Declined, Held
+from credman.server.memory import protect_process
+from credman.server.requests import Connection, Refused
+from credman.server.rings import Rings
+from credman.server.running import run_command, warm_up
+from credman.server.status import hold, render_state, render_status
+from credman.server.storing import answer
+
+CHECK_SECONDS = 5.0
+"""How often it looks whether its socket is still there and whether a time is over."""
+_BUSY_SECONDS = 0.05
+_MOST_CONNECTIONS = 512
+_MOST_BUFFERED = 16 * 1024 * 1024
+_MOST_THREADS = 16
+
+
+def serve(package: str, folder: str) -> None:
+    """Serves until it is told to end, a time is over, or its socket has gone.
+
+    Args:
+        package: the directory that holds the package, for renewal.
+        folder: of the socket.
+    """
+    protect_process()
+    Server(package, folder).serve()
+
+
+class Server:
+    """Args: as ``serve``."""
+
+    def __init__(self, package: str, folder: str) -> None:
+        self._package, self._folder = package, folder
+        self._listener = socket.socket(fileno=LISTENER)
+        self._listener.setblocking(False)
+        self._identity = self._stat_socket()
+        self._sources = _stat_sources()
+        self._held = Held()
+        self._rings = Rings(self._held)
+        self._selector = selectors.DefaultSelector()
+        self._connections: set[Connection] = set()
+        self._threads = 0
+        self._finished: list[tuple[Connection, list[bytes]]] = []
+        self._waker, self._wake = socket.socketpair()
+        self._checked = 0.0
+
+    def serve(self) -> None:
+        """Does not return."""
+        signal.signal(signal.SIGTERM, lambda *_: self._end())
+        signal.signal(signal.SIGHUP, lambda *_: self._end())
+        for side in (self._waker, self._wake):
+            side.setblocking(False)
+        self._read_first()
+        warm_up(self._held, self._rings)
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._selector.register(self._waker, selectors.EVENT_READ)
+        while True:
+            for key, _ in self._selector.select(self._patience()):
+                if key.fileobj is self._listener:
+                    self._accept()
+                elif key.fileobj is self._waker:
+                    with contextlib.suppress(OSError):
+                        self._waker.recv(4096)
+                else:
+                    self._advance(key.data)
+            while self._finished:
+                self._threads -= 1
+                self._reply(*self._finished.pop())
+                gc.collect(1)
+            self._look_after()
+
+    def _read_first(self) -> None:
+        # What the starter gave: a frame for each vault, as if it had been sent.
+        with os.fdopen(0, "rb") as file:
+            while size := int.from_bytes(file.read(4), "big"):
+                with contextlib.suppress(ValueError, MemoryError):
+                    hold(self._held, self._rings, wire.unpack(file.read(size))[3:])
+        os.open(os.devnull, os.O_RDWR)  # takes the number 0
+
+    def _accept(self) -> None:
+        for _ in range(64):
+            try:
+                accepted, _ = self._listener.accept()
+            except OSError:  # nobody else waits; or there are no more descriptors for now
+                return
+            peer = client.peer_of(accepted)
+            # Without a number it is of another pid namespace: the socket was carried into one.
+            is_foreign = sys.platform == "linux" and peer is not None and not peer[0]
+            if peer is None or peer[1] != os.geteuid() or is_foreign:
+                accepted.close()
+                continue
+            accepted.setblocking(False)
+            connection = Connection(accepted, peer[0])
+            self._connections.add(connection)
+            self._selector.register(accepted, selectors.EVENT_READ, connection)
+            if len(self._connections) > _MOST_CONNECTIONS:
+                self._close(min(self._connections, key=lambda c: c.deadline))
+
+    def _advance(self, connection: Connection) -> None:
+        try:
+            if connection.is_answering:
+                if connection.send():
+                    self._close(connection)
+                return
+            request = connection.receive()
+            if sum(len(c.buffer) for c in self._connections) > _MOST_BUFFERED:
+                largest = max(self._connections, key=lambda c: len(c.buffer))
+                self._close(largest)
+                if largest is connection:
+                    return
+        except (OSError, Refused):
+            self._close(connection)
+            return
+        if request is not None:
+            self._handle(connection, request)
+            gc.collect(1)  # a command's context is a circle, and the values are in it
+
+    def _handle(self, connection: Connection, parts: list[bytes]) -> None:
+        operation, version = parts[1:3]
+        if operation == wire.LOCK:
+            self._reply(connection, [wire.DONE])
+            self._end()
+        if operation == wire.STATUS:
+            self._reply(connection, [wire.DONE, render_status(self._held)])
+            return
+        if version != wire.VERSION or self._is_outdated():
+            self._reply(connection, [wire.DECLINED, b"version"])
+            if self._is_outdated():
+                self._end()
+            return
+        if operation in (wire.READ, wire.WRITE):
+            self._start_thread(connection, operation, parts[3:])
+            return
+        try:
+            if operation == wire.HOLD:
+                hold(self._held, self._rings, parts[3:])
+                reply = [wire.DONE]
+            elif operation == wire.RUN:
+                reply = run_command(self._held, self._rings, parts[3:], connection.pid)
+            else:
+                reply = [wire.DECLINED]
+        except (Declined, Exception):  # noqa: BLE001 - the caller does it, and tells it better
+            reply = [wire.DECLINED]
+        self._reply(connection, reply)
+
+    def _start_thread(
+        self, connection: Connection, operation: bytes, parts: Sequence[bytes]
+    ) -> None:
+        if self._threads >= _MOST_THREADS:
+            self._reply(connection, [wire.DECLINED])
+            return
+
+        def work() -> None:
+            try:
+                reply = answer(self._held, self._rings, parts)
+            except (Declined, Exception):  # noqa: BLE001 - as above
+                reply = [wire.DECLINED]
+            self._finished.append((connection, reply))
+            with contextlib.suppress(OSError):
+                self._wake.send(b"x")
+
+        self._threads += 1
+        self._selector.unregister(connection.socket)
+        connection.is_busy = True
+        threading.Thread(target=work, daemon=True).start()
+
+    def _reply(self, connection: Connection, parts: list[bytes]) -> None:
+        if connection not in self._connections:  # closed meanwhile, in favour of others
+            return
+        if connection.is_busy:
+            connection.is_busy = False
+            self._selector.register(connection.socket, selectors.EVENT_READ, connection)
+        connection.answer(parts)
+        try:
+            if connection.send():
+                self._close(connection)
+                return
+        except OSError:
+            self._close(connection)
+            return
+        self._selector.modify(connection.socket, selectors.EVENT_WRITE, connection)
+
+    def _close(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(connection.socket)
+        connection.socket.close()
+        connection.buffer = bytearray()  # other events of this round may hold the connection
+
+    def _patience(self) -> float:
+        waiting = [c.deadline for c in self._connections if not c.is_busy]
+        nearest = min(waiting, default=time.monotonic() + CHECK_SECONDS) - time.monotonic()
+        left = min(self._held.seconds_left(), CHECK_SECONDS)
+        return max(_BUSY_SECONDS if self._threads else 0.0, min(nearest, left))
+
+    def _look_after(self) -> None:
+        at = time.monotonic()
+        for connection in [c for c in self._connections if c.deadline <= at and not c.is_busy]:
+            self._close(connection)
+        if at - self._checked >= CHECK_SECONDS:
+            self._checked = at
+            if self._stat_socket() != self._identity:
+                os._exit(0)  # nobody can reach it any more: the session is over
+        # What is being written is written, and told, first; what has expired is not used by then.
+        if not self._threads and (self._held.drop_expired() or not self._held.entries):
+            self._leave_memory()
+
+    def _leave_memory(self) -> None:
+        """What was dropped has gone through this memory. Another process image goes on with the
+        rest, on the same socket; with nothing left, none."""
+        if not self._held.entries or self._is_outdated():
+            self._end()
+        state = render_state(self._held, self._rings)
+        self._rings.end()
+        memory = os.memfd_create("credman", os.MFD_CLOEXEC) if hasattr(os, "memfd_create") else -1
+        if memory < 0:
+            self._end()
+        os.write(memory, state)
+        os.lseek(memory, 0, os.SEEK_SET)
+        os.dup2(memory, 0)
+        for descriptor in (LISTENER, LOCK):
+            os.set_inheritable(descriptor, True)
+        start = os.path.join(os.path.dirname(os.path.abspath(__file__)), "start.py")
+        arguments = [sys.executable, "-I", "-X", "utf8", start]
+        arguments += [self._package, self._folder, "renewed"]
+        os.execv(sys.executable, arguments)  # noqa: S606 - no shell
+
+    def _is_outdated(self) -> bool:
+        return _stat_sources() != self._sources
+
+    def _stat_socket(self) -> tuple[int, int] | None:
+        try:
+            found = os.lstat(os.path.join(self._folder, client.SOCKET))
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _end(self) -> None:
+        if self._stat_socket() == self._identity:
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(self._folder, client.SOCKET))
+        os._exit(0)
+
+
+def _stat_sources() -> tuple[int, int] | None:
+    # An upgrade replaces the package beneath the agent.
+    import credman
+
+    try:
+        found = os.stat(credman.__file__)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
