@@ -56,63 +56,73 @@ def apply_changes(contents: Contents, changes: Iterable[Change]) -> Contents:
         NameTaken: another token has the new name.
         UsageError: a name or a variable is outside the grammar.
     """
+    draft = _Draft(contents)
     for change in changes:
         match change:
             case PutToken():
-                contents = _put_token(contents, change)
+                draft.put(change)
             case RemoveToken():
-                contents = _without(contents, _get_token(contents, change.key))
+                draft.remove(change.key)
             case RenameToken():
-                contents = _rename_token(contents, change)
+                draft.rename(change)
             case PutEnvironment():
-                check_name("environment", change.environment.name)
-                kept = [
-                    e
-                    for e in contents.environments
-                    if e.name.casefold() != change.environment.name.casefold()
-                ]
-                environments = (*kept, change.environment)
-                contents = Contents(environments, contents.tokens, contents.values)
+                name = check_name("environment", change.environment.name)
+                draft.environments.pop(name.casefold(), None)
+                draft.environments[name.casefold()] = change.environment
             case _:
                 assert_never(change)
-    return contents
+    return draft.finish()
 
 
-def _put_token(contents: Contents, change: PutToken) -> Contents:
-    token = change.token
-    former = contents.find_token(token.key)
-    _check_names(token, token if change.is_moved else former)
-    values = {**contents.values, **change.values}
-    wanted = {
-        address: values.get(address, values.get(_formerly(address, former)))
-        for version in token.versions
-        for address in (Address(token.key, version.number, name) for name in version.fields)
-    }
-    rest = contents if former is None else _without(contents, former)
-    found = {address: value for address, value in wanted.items() if value is not None}
-    if len(found) != len(wanted):
-        raise NotFound(f"a version of {token.key.name} has no value")
-    return Contents(rest.environments, (*rest.tokens, token), {**rest.values, **found})
+class _Draft:
+    """Contents in the making: a store may hold thousands of tokens, and all may change at once."""
 
+    def __init__(self, contents: Contents) -> None:
+        self.environments = {e.name.casefold(): e for e in contents.environments}
+        self._tokens = {token.key.folded(): token for token in contents.tokens}
+        self._values: dict[TokenKey, dict[Address, Secret]] = {}
+        for address, value in contents.values.items():
+            self._values.setdefault(address.key, {})[address] = value
 
-def _rename_token(contents: Contents, change: RenameToken) -> Contents:
-    token = _get_token(contents, change.key)
-    key = token.key._replace(name=check_name("token", change.name))
-    if contents.find_token(key) not in (None, token):
-        raise NameTaken(f"there is a token named {key.name} in environment {key.environment}")
-    renamed = replace(token, key=key)
-    return Contents(
-        contents.environments,
-        tuple(renamed if t is token else t for t in contents.tokens),
-        {a._replace(key=key) if a.key == token.key else a: v for a, v in contents.values.items()},
-    )
+    def put(self, change: PutToken) -> None:
+        token = change.token
+        former = self._tokens.pop(token.key.folded(), None)
+        _check_names(token, token if change.is_moved else former)
+        own = {} if former is None else self._values.pop(former.key, {})
+        known = {**{a._replace(key=token.key): v for a, v in own.items()}, **change.values}
+        wanted = [
+            Address(token.key, version.number, name)
+            for version in token.versions
+            for name in version.fields
+        ]
+        if not known.keys() >= set(wanted):
+            raise NotFound(f"a version of {token.key.name} has no value")
+        self._tokens[token.key.folded()] = token
+        self._values[token.key] = {address: known[address] for address in wanted}
 
+    def remove(self, key: TokenKey) -> None:
+        token = self._tokens.pop(self._get(key).key.folded())
+        self._values.pop(token.key, None)
 
-def _get_token(contents: Contents, key: TokenKey) -> Token:
-    token = contents.find_token(key)
-    if token is None:
-        raise NotFound(f"there is no token named {key.name}")
-    return token
+    def rename(self, change: RenameToken) -> None:
+        token = self._get(change.key)
+        key = token.key._replace(name=check_name("token", change.name))
+        if self._tokens.get(key.folded()) not in (None, token):
+            raise NameTaken(f"there is a token named {key.name} in environment {key.environment}")
+        tokens = (replace(t, key=key) if t is token else t for t in self._tokens.values())
+        self._tokens = {t.key.folded(): t for t in tokens}  # it stays where it stood
+        own = self._values.pop(token.key, {})
+        self._values[key] = {a._replace(key=key): v for a, v in own.items()}
+
+    def finish(self) -> Contents:
+        values = {a: v for own in self._values.values() for a, v in own.items()}
+        return Contents(tuple(self.environments.values()), tuple(self._tokens.values()), values)
+
+    def _get(self, key: TokenKey) -> Token:
+        token = self._tokens.get(key.folded())
+        if token is None:
+            raise NotFound(f"there is no token named {key.name}")
+        return token
 
 
 def _check_names(token: Token, former: Token | None) -> None:
@@ -124,15 +134,3 @@ def _check_names(token: Token, former: Token | None) -> None:
     for variable in (v for f in token.fields for v in f.variables):
         check = check_variable_grammar if variable in known else check_variable
         check(variable)
-
-
-def _formerly(address: Address, former: Token | None) -> Address:
-    return address if former is None else address._replace(key=former.key)
-
-
-def _without(contents: Contents, token: Token) -> Contents:
-    return Contents(
-        contents.environments,
-        tuple(t for t in contents.tokens if t is not token),
-        {a: v for a, v in contents.values.items() if a.key != token.key},
-    )
