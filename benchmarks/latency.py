@@ -168,9 +168,17 @@ def inside_a_session(argv: Sequence[str], scratch: Path) -> int:
         "XDG_RUNTIME_DIR": str(scratch / "run"),
         INSIDE: str(scratch),
     }
-    for variable in ("PIP_INDEX_URL", "PIP_CONFIG_FILE", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"):
-        if variable in os.environ:
-            environ[variable] = os.environ[variable]
+    # How packages are got here.
+    passed_on = (
+        "PIP_",
+        "UV_",
+        "SSL_CERT_",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "http_proxy",
+        "https_proxy",
+    )
+    environ |= {name: value for name, value in os.environ.items() if name.startswith(passed_on)}
     command = [sys.executable, "-m", "benchmarks.latency", *argv]
     if shutil.which("dbus-run-session") and shutil.which("gnome-keyring-daemon"):
         unlock = "printf bench | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1"

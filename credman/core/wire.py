@@ -24,8 +24,8 @@ VERSION = __version__.encode()
 MAX_REQUEST = 64 * 1024
 """Bytes of a request. A command line that is longer takes the ordinary path."""
 
-MAX_WRITE = 4 * 1024 * 1024
-"""Bytes of a request that stores something."""
+MAX_WRITE = 8 * 1024 * 1024
+"""Bytes of a request that stores something: the largest value, and JSON may write a byte as six."""
 
 RUN, WRITE, READ, HOLD, STATUS, LOCK = b"run", b"write", b"read", b"hold", b"status", b"lock"
 

@@ -16,6 +16,7 @@ import socket
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 
 from credman.agent import client
@@ -62,6 +63,7 @@ class Server:
         self._selector = selectors.DefaultSelector()
         self._connections: set[Connection] = set()
         self._threads = 0
+        self._waiting: deque[tuple[Connection, Sequence[bytes]]] = deque()
         self._finished: list[tuple[Connection, list[bytes]]] = []
         self._waker, self._wake = socket.socketpair()
         self._checked = 0.0
@@ -89,6 +91,7 @@ class Server:
                 self._threads -= 1
                 self._reply(*self._finished.pop())
                 gc.collect(1)
+            self._start_threads()
             self._look_after()
 
     def _read_first(self) -> None:
@@ -151,7 +154,7 @@ class Server:
                 self._end()
             return
         if operation in (wire.READ, wire.WRITE):
-            self._start_thread(connection, operation, parts[3:])
+            self._let_wait(connection, parts[3:])
             return
         try:
             if operation == wire.HOLD:
@@ -165,26 +168,25 @@ class Server:
             reply = [wire.DECLINED]
         self._reply(connection, reply)
 
-    def _start_thread(
-        self, connection: Connection, operation: bytes, parts: Sequence[bytes]
-    ) -> None:
-        if self._threads >= _MOST_THREADS:
-            self._reply(connection, [wire.DECLINED])
-            return
-
-        def work() -> None:
-            try:
-                reply = answer(self._held, self._rings, parts)
-            except (Declined, Exception):  # noqa: BLE001 - as above
-                reply = [wire.DECLINED]
-            self._finished.append((connection, reply))
-            with contextlib.suppress(OSError):
-                self._wake.send(b"x")
-
-        self._threads += 1
+    def _let_wait(self, connection: Connection, parts: Sequence[bytes]) -> None:
         self._selector.unregister(connection.socket)
         connection.is_busy = True
-        threading.Thread(target=work, daemon=True).start()
+        self._waiting.append((connection, parts))
+        self._start_threads()
+
+    def _start_threads(self) -> None:
+        while self._waiting and self._threads < _MOST_THREADS:
+            self._threads += 1
+            threading.Thread(target=self._work, args=self._waiting.popleft(), daemon=True).start()
+
+    def _work(self, connection: Connection, parts: Sequence[bytes]) -> None:
+        try:
+            reply = answer(self._held, self._rings, parts)
+        except (Declined, Exception):  # noqa: BLE001 - as above
+            reply = [wire.DECLINED]
+        self._finished.append((connection, reply))
+        with contextlib.suppress(OSError):
+            self._wake.send(b"x")
 
     def _reply(self, connection: Connection, parts: list[bytes]) -> None:
         if connection not in self._connections:  # closed meanwhile, in favour of others

@@ -5,6 +5,7 @@ It tells what is there, gives values, and writes. The identity never leaves it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from credman.core import wire
@@ -37,7 +38,7 @@ def answer(held: Held, rings: Rings, parts: Sequence[bytes]) -> list[bytes]:
     held.begin()
     surroundings = Surroundings(context.paths, cwd, environ, context.source, held)
     try:
-        store = open_store(url.decode("utf-8"), surroundings)
+        store = open_store(os.fsdecode(url), surroundings)
         request = transfer.load(what)
         done = _do(store, request)
         held.end(gave_values=request[0] == "reveal")
