@@ -108,7 +108,11 @@ def _ask_agent(argv: list[str], closed: set[int]) -> list[bytes] | None:
         or sys.getfilesystemencoding() != "utf-8"  # the agent's
     ):
         return []
-    folder = client.find_folder(environ, "")
+    try:
+        cwd = os.getcwd()
+    except OSError:
+        cwd = "/"  # as in the ordinary path
+    folder = client.find_folder(environ, cwd)
     connection = None if folder is None else client.connect(folder)
     if connection is None:
         return []
@@ -119,10 +123,6 @@ def _ask_agent(argv: list[str], closed: set[int]) -> list[bytes] | None:
         b"closed" if descriptor in closed else b"terminal" if os.isatty(descriptor) else b"other"
         for descriptor in (0, 1, 2)
     ]
-    try:
-        cwd = os.getcwd()
-    except OSError:
-        cwd = "/"  # as in the ordinary path
     width = str(_find_width(environ) if streams[1] == b"terminal" else 80).encode()
     request = [
         wire.RUN,

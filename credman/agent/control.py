@@ -138,10 +138,21 @@ def _find_user_packages() -> str | None:
 
 
 def find_status(environ: Mapping[str, str], cwd: str) -> Mapping[str, Any] | None:
-    """Returns: what ``render_status`` of the agent told; None: there is no agent."""
-    answer = client.ask(environ, cwd, [wire.STATUS, wire.VERSION])
-    if answer is None or answer[0] != wire.DONE:
+    """Returns: what ``render_status`` of the agent told; None: there is no agent.
+
+    Raises:
+        Unavailable: there is one, and it does not answer.
+    """
+    folder = client.find_folder(environ, cwd)
+    connection = None if folder is None else client.connect(folder)
+    if connection is None:
         return None
+    answer = client.exchange(connection, [wire.STATUS, wire.VERSION])
+    if answer is None or answer[0] != wire.DONE:
+        raise Unavailable(
+            "there is an agent, and it does not answer: what it holds is still open",
+            hint="credman lock ends it",
+        )
     import json
 
     found: Mapping[str, Any] = json.loads(answer[1])

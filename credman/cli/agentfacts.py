@@ -10,6 +10,7 @@ from credman import __version__
 from credman.agent import client, control
 from credman.cli.context import Context
 from credman.core.config import Config
+from credman.core.errors import CredmanError
 from credman.core.names import quote_untrusted
 from credman.stores.capabilities import Fact
 
@@ -26,13 +27,12 @@ def examine_agent(context: Context, config: Config | None) -> list[Fact]:
     if os.path.lexists(folder) and not client.is_private(folder):
         text = f"{quote_untrusted(folder)} is not a directory of your own that nobody else sees"
         return [Fact("agent", text, True, "its socket would lie there: chmod 700, or remove it")]
-    connection = client.connect(folder)
-    if connection is None:
-        return [Fact("agent", "not running")]
-    connection.close()
-    found = control.find_status(context.environ, context.cwd)
+    try:
+        found = control.find_status(context.environ, context.cwd)
+    except CredmanError as error:
+        return [Fact("agent", error.message, True, error.hint)]
     if found is None:
-        return [Fact("agent", "it is there and does not answer", True, "credman lock ends it")]
+        return [Fact("agent", "not running")]
     if found["version"] != __version__:
         text = f"it is of version {found['version']}, and answers none of this one"
         return [Fact("agent", text, True, "credman lock ends it")]

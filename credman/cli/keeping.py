@@ -6,11 +6,13 @@ never for whoever gives a passphrase outright or works unattended.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from credman.agent import client, control
 from credman.cli.context import Context
 from credman.cli.unlock import PassphraseSource
+from credman.core import wire
 from credman.core.config import Config
 from credman.core.errors import CredmanError
 from credman.stores.base import Store
@@ -32,6 +34,25 @@ class Handover:
         self._context = context
         self._source = source
         self._opened: dict[str, control.Opened] = {}
+        self._is_unanswered = False
+
+    def ask(self, operation: bytes, url: str, what: bytes) -> list[bytes] | None:
+        """Asks the agent about a store that it may hold.
+
+        Returns:
+            The answer; None: there is no agent, or none came: then nobody is asked again.
+        """
+        context = self._context
+        folder = client.find_folder(context.environ, context.cwd)
+        connection = None if folder is None else client.connect(folder)
+        if connection is None:
+            return None
+        caller = client.describe_caller(context.environ, context.cwd)
+        request = [operation, wire.VERSION, *caller, os.fsencode(url), what]
+        seconds = _WRITE_SECONDS if operation == wire.WRITE else client.SECONDS
+        answer = client.exchange(connection, request, seconds)
+        self._is_unanswered = self._is_unanswered or answer is None
+        return answer
 
     def find_identity(self, vault_id: str) -> bytes | None:
         return None
@@ -71,6 +92,8 @@ class Handover:
 
     def hand_over_quietly(self) -> None:
         """As ``hand_over``, with the usual limits; without an agent all works the same, slower."""
+        if self._is_unanswered:
+            return
         try:
             self.hand_over(idle=control.IDLE_SECONDS, seconds=control.HARD_SECONDS)
         except CredmanError:
@@ -87,17 +110,10 @@ def may_use_agent(context: Context, config: Config, source: PassphraseSource) ->
     )
 
 
-def keep(store: Store, url: str, context: Context) -> Store:
+def keep(store: Store, url: str, handover: Handover) -> Store:
     """Returns: the store as the agent holds it open, where it does."""
     if not url.startswith("file:"):  # a keyring needs no agent to be open
         return store
-    from credman.core import wire
     from credman.stores.kept import KeptStore
 
-    def ask(operation: bytes, what: bytes) -> list[bytes] | None:
-        caller = client.describe_caller(context.environ, context.cwd)
-        request = [operation, wire.VERSION, *caller, url.encode("utf-8", "surrogateescape"), what]
-        seconds = _WRITE_SECONDS if operation == wire.WRITE else client.SECONDS
-        return client.ask(context.environ, context.cwd, request, seconds)
-
-    return KeptStore(store, ask)
+    return KeptStore(store, lambda operation, what: handover.ask(operation, url, what))

@@ -114,7 +114,7 @@ class Invocation:
         store = open_store(url, surroundings)
         if self.asks_again or not self.may_use_agent:
             return store
-        return keep(store, url, context)
+        return keep(store, url, self.handover)
 
     @property
     def store_url(self) -> str:
@@ -180,6 +180,8 @@ class Command:
     def run(self, invocation: Invocation, given: Mapping[str, Any]) -> Result:
         """Args: given: all parameters, own and shared, by name."""
         _refuse_values(given)
+        if self.asks_again and invocation.context.keeper is not None:
+            raise RuntimeError("what asks for a secret again is not for the agent")
         invocation.asks_again = self.asks_again
         for name in self.shared:
             setattr(invocation, name, given[name])

@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from credman.agent import client
-from credman.agent.client import LISTENER, LOCK
+from credman.agent.client import LISTENER, LOCK, READY
 from credman.core import wire
 from credman.server.held import Declined, Held
 from credman.server.memory import protect_process
@@ -32,6 +32,7 @@ from credman.server.storing import answer
 
 CHECK_SECONDS = 5.0
 """How often it looks whether its socket is still there and whether a time is over."""
+_SUCCESSOR_SECONDS = 10.0
 _BUSY_SECONDS = 0.05
 _MOST_CONNECTIONS = 512
 _MOST_BUFFERED = 16 * 1024 * 1024
@@ -230,24 +231,30 @@ class Server:
             self._leave_memory()
 
     def _leave_memory(self) -> None:
-        """What was dropped has gone through this memory. Another process image goes on with the
-        rest, on the same socket; with nothing left, none."""
+        """What was dropped has gone through this memory. Another process goes on with the rest, on
+        the same socket; with nothing left, none."""
         if not self._held.entries or self._is_outdated():
             self._end()
         state = render_state(self._held, self._rings)
         self._rings.end()
-        memory = os.memfd_create("credman", os.MFD_CLOEXEC) if hasattr(os, "memfd_create") else -1
-        if memory < 0:
-            self._end()
-        os.write(memory, state)
-        os.lseek(memory, 0, os.SEEK_SET)
-        os.dup2(memory, 0)
+        here, there = socket.socketpair()
+        here.settimeout(_SUCCESSOR_SECONDS)
         for descriptor in (LISTENER, LOCK):
             os.set_inheritable(descriptor, True)
         start = os.path.join(os.path.dirname(os.path.abspath(__file__)), "start.py")
         arguments = [sys.executable, "-I", "-X", "utf8", start]
         arguments += [self._package, self._folder, "renewed"]
-        os.execv(sys.executable, arguments)  # noqa: S606 - no shell
+        try:
+            dup = (os.POSIX_SPAWN_DUP2, there.fileno(), 0)
+            os.posix_spawn(sys.executable, arguments, {"LANG": "C.UTF-8"}, file_actions=[dup])
+            there.close()
+            # Until it has protected itself, every program of this user can look into it.
+            if here.recv(1) == READY:
+                here.sendall(state)
+                os._exit(0)  # the socket is the other one's
+        except OSError:
+            pass
+        self._end()
 
     def _is_outdated(self) -> bool:
         return _stat_sources() != self._sources

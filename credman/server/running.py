@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from credman.agent.client import COMMANDS
 from credman.cli.context import Context, Input, Output
 from credman.cli.run import run
 from credman.cli.terminal import Terminal
@@ -168,7 +169,7 @@ def run_command(held: Held, rings: Rings, parts: Sequence[bytes], pid: int) -> l
     argv = [os.fsdecode(word) for word in wire.unpack(packed)]
     *streams, width = wire.unpack(kinds)
     cwd, environ = read_caller(cwd_bytes, variables)
-    if len(streams) != 3 or not argv or not pid or _needs_caller(argv):
+    if len(streams) != 3 or not pid or _needs_caller(argv):
         raise Declined
     chunks: list[bytes] = []
     context = make_context(
@@ -214,6 +215,9 @@ def find_parent(pid: int) -> int:
 
 
 def _needs_caller(argv: Sequence[str]) -> bool:
+    # Whoever asks may send what he likes: what writes, or makes keys, is not done for him.
+    if not argv or argv[0] not in COMMANDS:
+        return True
     own = argv[: argv.index("--")] if "--" in argv else argv
     return any(word.partition("=")[0] in _DECLINED for word in own)
 

@@ -16,7 +16,7 @@ _QUEUE = 128
 
 def main() -> None:
     """Args: of the process: directories of packages, the first one credman's; the directory of the
-    socket; and ``renewed`` if this process was the agent before."""
+    socket; and ``renewed`` if it takes an agent's place."""
     packages, folder = sys.argv[1:3]
     # Behind the standard library, for which a file of that directory never stands in; before what
     # is installed, where another release of credman may lie.
@@ -43,6 +43,8 @@ def main() -> None:
         _listen_as_this_process()
         os.close(ready)
         os.close(waiting)
+    else:
+        _take_over()
     from credman.server.loop import serve
 
     serve(packages, folder)
@@ -88,6 +90,17 @@ def _listen(folder: str) -> None:
     for wanted, found in zip((LISTENER, LOCK), high, strict=True):
         os.dup2(found, wanted, inheritable=False)
     os.closerange(LOCK + 1, max(high) + 1)
+
+
+def _take_over() -> None:
+    from credman.agent.client import LISTENER, LOCK, READY
+
+    os.closerange(LOCK + 1, os.sysconf("SC_OPEN_MAX"))
+    for descriptor in (LISTENER, LOCK):
+        os.set_inheritable(descriptor, False)
+    os.setsid()
+    _listen_as_this_process()
+    os.write(0, READY)  # only then does the former one tell what it holds
 
 
 def _listen_as_this_process() -> None:
