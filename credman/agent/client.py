@@ -53,7 +53,7 @@ def find_folder(environ: "Mapping[str, str]", cwd: str) -> str | None:
     if home:
         return os.path.abspath(os.path.join(cwd, home, "run"))
     runtime = environ.get("XDG_RUNTIME_DIR", "")
-    if os.path.isabs(runtime):
+    if os.path.isabs(runtime) and is_own(runtime):  # sudo and su leave that of somebody else
         return os.path.join(runtime, "credman")
     own = environ.get("HOME", "")
     if sys.platform == "darwin":
@@ -63,6 +63,15 @@ def find_folder(environ: "Mapping[str, str]", cwd: str) -> str | None:
         if not os.path.isabs(state):
             state = os.path.join(own, ".local", "state")
     return os.path.join(state, "credman", "run") if os.path.isabs(state) else None
+
+
+def is_own(folder: str) -> bool:
+    """Whether it is a directory of ours."""
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return False
+    return found.st_mode & 0o170000 == 0o040000 and found.st_uid == os.geteuid()
 
 
 def is_private(folder: str) -> bool:

@@ -23,6 +23,7 @@ IDLE_SECONDS = 15 * 60.0
 HARD_SECONDS = 12 * 3600.0
 """However busy it is."""
 _END_SECONDS = 2.0
+_READ_SECONDS = 5.0
 _PASSED_ON = ("LANG", "LC_ALL", "TZ")
 
 
@@ -86,7 +87,11 @@ def _start(environ: Mapping[str, str], cwd: str, first: bytes) -> bool:
     """Returns: False: there is one already. Raises: Unavailable"""
     folder = client.find_folder(environ, cwd)
     if folder is None:
-        raise Unavailable("there is no agent on this system")
+        raise Unavailable(
+            "no place for the agent's socket is known", hint="set HOME, or CREDMAN_HOME"
+        )
+    if len(first) > wire.MAX_REQUEST:
+        raise Unavailable("what leads to the keyring is longer than any request")
     make_private_directory(folder)
     if not client.is_private(folder):
         raise Unavailable(
@@ -103,7 +108,6 @@ def _start(environ: Mapping[str, str], cwd: str, first: bytes) -> bool:
     arguments = [sys.executable, "-I", "-X", "utf8", script, places, folder]
     reading, writing = os.pipe()
     try:
-        os.write(writing, first)  # it is small: a pipe holds it
         process = os.posix_spawn(
             sys.executable,
             arguments,
@@ -112,6 +116,7 @@ def _start(environ: Mapping[str, str], cwd: str, first: bytes) -> bool:
             setsigmask=[],
             setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE],
         )
+        _send(writing, first)
     except OSError as error:
         reason = (error.strerror or "failed").lower()
         raise Unavailable(f"the agent cannot be started: {reason}") from None
@@ -128,6 +133,17 @@ def _start(environ: Mapping[str, str], cwd: str, first: bytes) -> bool:
     if code not in (0, client.ALREADY_THERE):
         raise Unavailable("the agent cannot be started")
     return code == 0
+
+
+def _send(descriptor: int, data: bytes) -> None:
+    # A pipe may hold no more than a page, until its reader has come to reading.
+    os.set_blocking(descriptor, False)
+    deadline = time.monotonic() + _READ_SECONDS
+    while data and select.select([], [descriptor], [], max(0.0, deadline - time.monotonic()))[1]:
+        try:
+            data = data[os.write(descriptor, data) :]
+        except BrokenPipeError:  # it found another one there; its exit code says so
+            return
 
 
 def _find_user_packages() -> str | None:

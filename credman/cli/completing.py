@@ -100,7 +100,9 @@ def _look(request: _Request, context: Context, config: Config) -> _Known:
     """Returns: what the store holds, as far as it is known without unlocking anything."""
     url = request.store or context.environ.get("CREDMAN_STORE") or config.store
     url = url or f"file:{context.paths.vault}"
-    if context.keeper is not None:
+    from credman.stores.base import SCHEMES
+
+    if context.keeper is not None and url.partition(":")[0] in SCHEMES:
         # A store that is not open here, or can be opened by asking only: it is as without an agent.
         with contextlib.suppress(Exception):
             return _look_into(url, context)

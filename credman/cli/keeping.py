@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from credman.vault.container import SealedVault
     from credman.vault.document import Document
 
-_WRITE_SECONDS = 30.0
-"""Another process may have the lock of the vault."""
+_SECONDS = {wire.READ: 10.0, wire.WRITE: 30.0}
+"""Otherwise somebody is asked; and another process may have the lock of the vault."""
 _QUIET_RINGS = "keyring.backends.SecretService."
 """Only of these is it known how to use them without a window."""
 
@@ -49,8 +49,7 @@ class Handover:
             return None
         caller = client.describe_caller(context.environ, context.cwd)
         request = [operation, wire.VERSION, *caller, os.fsencode(url), what]
-        seconds = _WRITE_SECONDS if operation == wire.WRITE else client.SECONDS
-        answer = client.exchange(connection, request, seconds)
+        answer = client.exchange(connection, request, _SECONDS[operation])
         self._is_unanswered = self._is_unanswered or answer is None
         return answer
 

@@ -22,7 +22,7 @@ from credman.core.errors import UsageError
 from credman.core.names import check_name, looks_like_value
 from credman.core.scope import Selection
 from credman.session import Session
-from credman.stores.base import Keeper, Store, Surroundings, open_store
+from credman.stores.base import SCHEMES, Keeper, Store, Surroundings, open_store
 
 if TYPE_CHECKING:
     from credman.output.process import Execution
@@ -108,6 +108,8 @@ class Invocation:
     def open_store(self, config: Config | None = None) -> Store:
         """Args: config: in place of the one that is read."""
         context, url = self.context, self._url(config or self.config)
+        if context.keeper is not None and url.partition(":")[0] not in SCHEMES:
+            raise RuntimeError("a plug-in does not run where vaults are held open")
         surroundings = Surroundings(
             context.paths, context.cwd, context.environ, self.source, self.keeper
         )

@@ -34,7 +34,7 @@ from credman.oskeyring.choice import (
     render_choice,
     state_file,
 )
-from credman.oskeyring.client import PASSED_ON, KeyringUnavailable, OsKeyring, Situation
+from credman.oskeyring.client import TO_THE_SERVICE, KeyringUnavailable, OsKeyring, Situation
 from credman.stores.disk import replace_file
 
 TRIES = 3
@@ -144,8 +144,8 @@ class PassphraseSource:
         return self._no_input
 
     def keyring_environ(self) -> Mapping[str, str]:
-        """Returns: what leads to the keyring."""
-        return {k: v for k, v in self._context.inherited.items() if k in PASSED_ON}
+        """Returns: what leads to the keyring, for whoever brings up no window."""
+        return {k: v for k, v in self._context.inherited.items() if k in TO_THE_SERVICE}
 
     def keyring(self, *, opening: bool = False) -> OsKeyring | None:
         """The keyring that the configuration names, or the one that worked before.

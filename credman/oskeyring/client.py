@@ -45,6 +45,8 @@ PASSED_ON = (
     "XDG_RUNTIME_DIR",
 )
 """Nothing else reaches the backend: KEYRING_PROPERTY_… could send it elsewhere."""
+TO_THE_SERVICE = ("DBUS_SESSION_BUS_ADDRESS", "HOME", "LANG", "LOGNAME", "USER", "XDG_RUNTIME_DIR")
+"""Those without which the service is not found; no display, and no PATH."""
 
 
 class Situation(Enum):

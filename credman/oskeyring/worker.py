@@ -85,7 +85,8 @@ def _read_requests(requests: queue.SimpleQueue[str]) -> None:
 
 def _load(request: dict[str, Any]) -> Any:
     sys.path[:] = request["path"]
-    if request["quiet"]:
+    if request["quiet"]:  # it stays for a while, and what it read may be left in its memory
+        _protect_process()
         _forbid_windows()
     module, _, name = request["backend"].rpartition(".")
     loaded = getattr(importlib.import_module(module), name)
@@ -93,6 +94,16 @@ def _load(request: dict[str, Any]) -> Any:
     if hasattr(loaded, "persist"):
         backend.persist = "local machine"  # Windows: else it roams with the user's profile
     return backend
+
+
+def _protect_process() -> None:
+    """No core file, and on Linux no debugger of the same user."""
+    import ctypes
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
 
 
 def _forbid_windows() -> None:

@@ -224,6 +224,7 @@ class Server:
             self._close(connection)
         if at - self._checked >= CHECK_SECONDS:
             self._checked = at
+            self._rings.rest()
             if self._stat_socket() != self._identity:
                 os._exit(0)  # nobody can reach it any more: the session is over
         # What is being written is written, and told, first; what has expired is not used by then.

@@ -58,6 +58,10 @@ def protect_process() -> None:
     import sys
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for name in ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE"):
+        # They were set for whatever its starter does.
+        hard = resource.getrlimit(getattr(resource, name))[1]
+        resource.setrlimit(getattr(resource, name), (hard, hard))
     if sys.platform != "linux":
         return
     libc = ctypes.CDLL(None, use_errno=True)

@@ -5,11 +5,14 @@ Of the keyring store the agent keeps the connection, not the values.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from credman.oskeyring.client import KeyringUnavailable, OsKeyring
 from credman.server.held import Declined, Held
 
+REST_SECONDS = 30.0
+"""After which a connection that nobody uses is ended, and with its process what went through it."""
 SECONDS = 2.0
 """For a call: whoever asked waits no longer, and then does it himself."""
 
@@ -20,7 +23,11 @@ class KeptKeyring(OsKeyring):
     def close(self) -> None:
         """Does nothing."""
 
+    used = 0.0
+    """When it was asked last, on the monotonic clock."""
+
     def _ask(self, request: Mapping[str, object]) -> object:
+        self.used = time.monotonic()
         try:
             return super()._ask(request)
         except KeyringUnavailable:  # the caller may answer its window, or can tell it better
@@ -56,6 +63,12 @@ class Rings:
         """Returns: what leads to the service; None: there is no keyring of this name."""
         ring = self._rings.get(name)
         return None if ring is None else ring.environ
+
+    def rest(self) -> None:
+        """Ends connections that nobody has used for a while; they are made again when needed."""
+        for ring in self._rings.values():
+            if time.monotonic() - ring.used > REST_SECONDS:
+                ring.end()
 
     def end(self) -> None:
         """Ends all of them."""

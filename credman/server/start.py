@@ -32,7 +32,7 @@ def main() -> None:
     for descriptor in (1, 2):
         os.dup2(null, descriptor)
     if sys.argv[3:] != ["renewed"]:
-        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        _close_from(3)
         _listen(folder)
         waiting, ready = os.pipe()
         if os.fork():
@@ -48,6 +48,20 @@ def main() -> None:
     from credman.server.loop import serve
 
     serve(packages, folder)
+
+
+def _close_from(lowest: int) -> None:
+    # Not up to the limit: that may be lower than what is open, or thousands of millions.
+    try:
+        numbers = [int(name) for name in os.listdir("/dev/fd")]
+    except OSError:
+        numbers = list(range(1024))
+    for number in numbers:
+        if number >= lowest:
+            try:
+                os.close(number)
+            except OSError:
+                pass
 
 
 def _protect() -> None:
@@ -95,7 +109,7 @@ def _listen(folder: str) -> None:
 def _take_over() -> None:
     from credman.agent.client import LISTENER, LOCK, READY
 
-    os.closerange(LOCK + 1, os.sysconf("SC_OPEN_MAX"))
+    _close_from(LOCK + 1)
     for descriptor in (LISTENER, LOCK):
         os.set_inheritable(descriptor, False)
     os.setsid()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from credman.core import wire
-from credman.core.errors import StoreConflict, VaultDamaged
+from credman.core.errors import StoreConflict, Unavailable, VaultDamaged
 from credman.core.model import Address
 from credman.core.secret import Secret
 from credman.stores import transfer
@@ -60,7 +60,13 @@ class KeptStore:
 
     def commit(self, changes: Sequence[Change], *, expected_revision: str) -> Committed:
         request = ["commit", expected_revision, transfer.changes_to_json(changes)]
-        found = self._call(wire.WRITE, request)
+        try:
+            found = self._call(wire.WRITE, request)
+        except Unavailable as error:
+            if type(error) is not Unavailable:
+                raise
+            # It cannot write, for reasons that may be its own, and has changed nothing.
+            self._is_kept, found = False, None
         if found is None:
             self._revision = ""
             return self._store.commit(changes, expected_revision=expected_revision)
