@@ -40,7 +40,8 @@ class Handover:
         """Asks the agent about a store that it may hold.
 
         Returns:
-            The answer; None: there is no agent, or none came: then nobody is asked again.
+            The answer; nothing in it: none came, and nobody is asked again; None: there is no
+            agent.
         """
         context = self._context
         folder = client.find_folder(context.environ, context.cwd)
@@ -51,7 +52,7 @@ class Handover:
         request = [operation, wire.VERSION, *caller, os.fsencode(url), what]
         answer = client.exchange(connection, request, _SECONDS[operation])
         self._is_unanswered = self._is_unanswered or answer is None
-        return answer
+        return answer or []
 
     def find_identity(self, vault_id: str) -> bytes | None:
         return None

@@ -26,13 +26,15 @@ from credman.server.held import Declined, Held
 from credman.server.memory import protect_process
 from credman.server.requests import Connection, Refused
 from credman.server.rings import Rings
-from credman.server.running import run_command, warm_up
+from credman.server.running import run_command, sees_the_same, warm_up
 from credman.server.status import hold, render_state, render_status
 from credman.server.storing import answer
 
 CHECK_SECONDS = 5.0
 """How often it looks whether its socket is still there and whether a time is over."""
 _SUCCESSOR_SECONDS = 10.0
+_LAST_SECONDS = 1.5
+"""For writing to come to its end. Whoever ended it waits a little longer before he kills it."""
 _BUSY_SECONDS = 0.05
 _MOST_CONNECTIONS = 512
 _MOST_BUFFERED = 16 * 1024 * 1024
@@ -68,11 +70,12 @@ class Server:
         self._finished: list[tuple[Connection, list[bytes]]] = []
         self._waker, self._wake = socket.socketpair()
         self._checked = 0.0
+        self._last_moment: float | None = None
 
     def serve(self) -> None:
         """Does not return."""
-        signal.signal(signal.SIGTERM, lambda *_: self._end())
-        signal.signal(signal.SIGHUP, lambda *_: self._end())
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: self._end_soon())
         for side in (self._waker, self._wake):
             side.setblocking(False)
         self._read_first()
@@ -145,14 +148,19 @@ class Server:
         operation, version = parts[1:3]
         if operation == wire.LOCK:
             self._reply(connection, [wire.DONE])
-            self._end()
+            self._end_soon()
+            return
         if operation == wire.STATUS:
             self._reply(connection, [wire.DONE, render_status(self._held)])
             return
         if version != wire.VERSION or self._is_outdated():
             self._reply(connection, [wire.DECLINED, b"version"])
             if self._is_outdated():
-                self._end()
+                self._end_soon()
+            return
+        is_strange = operation != wire.HOLD and not sees_the_same(connection.pid)
+        if is_strange or self._last_moment is not None:
+            self._reply(connection, [wire.DECLINED])
             return
         if operation in (wire.READ, wire.WRITE):
             self._let_wait(connection, parts[3:])
@@ -176,6 +184,8 @@ class Server:
         self._start_threads()
 
     def _start_threads(self) -> None:
+        while self._waiting and self._last_moment is not None:
+            self._reply(self._waiting.popleft()[0], [wire.DECLINED])
         while self._waiting and self._threads < _MOST_THREADS:
             self._threads += 1
             threading.Thread(target=self._work, args=self._waiting.popleft(), daemon=True).start()
@@ -186,6 +196,9 @@ class Server:
         except (Declined, Exception):  # noqa: BLE001 - as above
             reply = [wire.DECLINED]
         self._finished.append((connection, reply))
+        self._wake_up()
+
+    def _wake_up(self) -> None:
         with contextlib.suppress(OSError):
             self._wake.send(b"x")
 
@@ -213,6 +226,8 @@ class Server:
         connection.buffer = bytearray()  # other events of this round may hold the connection
 
     def _patience(self) -> float:
+        if self._last_moment is not None:
+            return _BUSY_SECONDS
         waiting = [c.deadline for c in self._connections if not c.is_busy]
         nearest = min(waiting, default=time.monotonic() + CHECK_SECONDS) - time.monotonic()
         left = min(self._held.seconds_left(), CHECK_SECONDS)
@@ -227,6 +242,8 @@ class Server:
             self._rings.rest()
             if self._stat_socket() != self._identity:
                 os._exit(0)  # nobody can reach it any more: the session is over
+        if self._last_moment is not None and (not self._threads or at > self._last_moment):
+            self._end()
         # What is being written is written, and told, first; what has expired is not used by then.
         if not self._threads and (self._held.drop_expired() or not self._held.entries):
             self._leave_memory()
@@ -266,6 +283,14 @@ class Server:
         except OSError:
             return None
         return found.st_dev, found.st_ino
+
+    def _end_soon(self) -> None:
+        """Lets those that write come to their end, and tell it."""
+        if not self._threads:
+            self._end()
+        if self._last_moment is None:
+            self._last_moment = time.monotonic() + _LAST_SECONDS
+            self._wake_up()
 
     def _end(self) -> None:
         if self._stat_socket() == self._identity:

@@ -169,6 +169,9 @@ def run_command(held: Held, rings: Rings, parts: Sequence[bytes], pid: int) -> l
     argv = [os.fsdecode(word) for word in wire.unpack(packed)]
     *streams, width = wire.unpack(kinds)
     cwd, environ = read_caller(cwd_bytes, variables)
+    own = [*argv[: argv.index("--")]] if "--" in argv else argv
+    if names_a_process(*own, f"{cwd}/", *environ.values()):
+        raise Declined
     if len(streams) != 3 or not pid or _needs_caller(argv):
         raise Declined
     chunks: list[bytes] = []
@@ -212,6 +215,22 @@ def find_parent(pid: int) -> int:
             return int(file.read().rpartition(b")")[2].split()[1])
     except (OSError, ValueError, IndexError):
         raise Declined from None
+
+
+def sees_the_same(pid: int) -> bool:
+    """Whether a path means the same to this process as to us: it may be in a container."""
+    if not os.path.exists("/proc/self/ns/mnt"):
+        return True
+    try:
+        theirs, ours = (os.readlink(f"/proc/{who}/ns/mnt") for who in (pid, "self"))
+        return theirs == ours and os.path.samefile(f"/proc/{pid}/root", "/")
+    except OSError:
+        return False
+
+
+def names_a_process(*texts: str) -> bool:
+    """Whether a path may lead to what belongs to one process, which would be this one."""
+    return any("/proc/" in text or "/dev/" in text for text in texts)
 
 
 def _needs_caller(argv: Sequence[str]) -> bool:

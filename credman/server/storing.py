@@ -12,7 +12,7 @@ from credman.core import wire
 from credman.core.errors import CredmanError, StoreConflict
 from credman.server.held import Declined, Held
 from credman.server.rings import Rings
-from credman.server.running import make_context, read_caller
+from credman.server.running import make_context, names_a_process, read_caller
 from credman.stores import transfer
 from credman.stores.base import Store, Surroundings, open_store
 
@@ -32,6 +32,8 @@ def answer(held: Held, rings: Rings, parts: Sequence[bytes]) -> list[bytes]:
     """
     cwd_bytes, variables, url, what = parts
     cwd, environ = read_caller(cwd_bytes, variables)
+    if names_a_process(os.fsdecode(url), f"{cwd}/", *environ.values()):
+        raise Declined
     context = make_context(held, rings, cwd=cwd, environ=environ, chunks=[])
     if context.source is None or not url.startswith(_SCHEME.encode()):
         raise Declined

@@ -18,7 +18,8 @@ from credman.stores.base import Committed, Creation, Snapshot, Store
 from credman.stores.changes import Change
 
 Ask = Callable[[bytes, bytes], list[bytes] | None]
-"""Sends an operation and what belongs to it to the agent; None: no answer."""
+"""Sends an operation and what belongs to it to the agent; nothing comes back if it did not answer,
+None if there is no agent."""
 
 
 class KeptStore:
@@ -60,13 +61,7 @@ class KeptStore:
 
     def commit(self, changes: Sequence[Change], *, expected_revision: str) -> Committed:
         request = ["commit", expected_revision, transfer.changes_to_json(changes)]
-        try:
-            found = self._call(wire.WRITE, request)
-        except Unavailable as error:
-            if type(error) is not Unavailable:
-                raise
-            # It cannot write, for reasons that may be its own, and has changed nothing.
-            self._is_kept, found = False, None
+        found = self._call(wire.WRITE, request)
         if found is None:
             self._revision = ""
             return self._store.commit(changes, expected_revision=expected_revision)
@@ -86,9 +81,22 @@ class KeptStore:
                     return transfer.load(data)
                 case [wire.FAILED, data]:
                     error = transfer.read_error(transfer.load(data))
+                    if operation == wire.WRITE and type(error) is Unavailable:
+                        # It cannot write, for reasons that may be its own; nothing is changed.
+                        self._is_kept = False
+                        return None
                 case _:
                     self._is_kept = False
+                    if answer == [] and operation == wire.WRITE:
+                        raise _unknown()
                     return None
         except ValueError:
             raise VaultDamaged("the agent's answer cannot be read") from None
         raise error
+
+
+def _unknown() -> Unavailable:
+    return Unavailable(
+        "the agent ended before it said whether this was stored",
+        hint="credman list and credman show tell what there is",
+    )
