@@ -1,4 +1,4 @@
-"""The agent's socket as a target: bytes in pieces, and what becomes of them until a command is run.
+"""The agent's socket as targets: bytes in pieces, and what becomes of them until a command is run.
 
 Rule: whatever comes is refused, or is a request with one spelling, whose parts are read or refused
 with one of the errors that the agent turns into "declined".
@@ -19,7 +19,9 @@ from credman.server.requests import Connection, Refused
 from credman.server.rings import Rings
 from credman.server.running import read_caller
 from credman.stores import transfer
-from credman.stores.changes import PutEnvironment
+from credman.stores.changes import PutEnvironment, PutToken
+from credman.vault.document import parse_document
+from fuzz.corpora import documents
 
 WORDS = (
     *(word.decode() for word in (wire.PROTOCOL, wire.VERSION)),
@@ -28,7 +30,7 @@ WORDS = (
     *('["snapshot"]', '["reveal","r",[]]', '["commit","r",[]]', '["put",', '["rename",'),
     *('"\\ud800"', "1e999", "nan", "inf", "\\x00\\x00\\x00\\x04"),
 )
-_REFUSALS = (ValueError, KeyError, TypeError, MemoryError, RecursionError, CredmanError)
+_REFUSALS = (ValueError, LookupError, TypeError, MemoryError, RecursionError, CredmanError)
 
 
 class Pieces:
@@ -83,15 +85,30 @@ def _read(operation: bytes, parts: Sequence[bytes]) -> None:
     elif operation in (wire.READ, wire.WRITE):
         cwd, variables, _, what = parts
         read_caller(cwd, variables)
-        request = transfer.load(what)
-        if request[0] == "commit":
-            changes = transfer.read_changes(request[2])
-            again = transfer.load(transfer.dump(transfer.changes_to_json(changes)))
-            assert transfer.read_changes(again) == changes
-        elif request[0] == "reveal":
-            addresses = transfer.read_addresses(request[2])
-            again = transfer.load(transfer.dump(transfer.addresses_to_json(addresses)))
-            assert transfer.read_addresses(again) == addresses
+        _read_store_request(what)
+
+
+def fuzz_transfer(data: bytes) -> bool:
+    """What a store that the agent holds open is asked."""
+    try:
+        return _read_store_request(data)
+    except _REFUSALS:
+        return False
+
+
+def _read_store_request(data: bytes) -> bool:
+    request = transfer.load(data)
+    if request[0] == "commit":
+        changes = transfer.read_changes(request[2])
+        again = transfer.load(transfer.dump(transfer.changes_to_json(changes)))
+        assert transfer.read_changes(again) == changes
+        return bool(changes)
+    if request[0] == "reveal":
+        addresses = transfer.read_addresses(request[2])
+        again = transfer.load(transfer.dump(transfer.addresses_to_json(addresses)))
+        assert transfer.read_addresses(again) == addresses
+        return bool(addresses)
+    return False
 
 
 @cache
@@ -130,3 +147,18 @@ def requests() -> list[bytes]:
     whole = [wire.frame([wire.PROTOCOL, *parts]) for parts in found]
     odd = (b"", b"\xff\xff\xff\xff", b"\0\0\0\0", whole[0][:-1], whole[0] + b"x", whole[3][4:])
     return [*whole, *odd, wire.frame(found[0]), wire.frame([b"credman agent 2", *found[0]])]
+
+
+def store_requests() -> list[bytes]:
+    """Returns: those of the requests above, and more changes."""
+    contents = parse_document(documents()[1]).contents  # the one with every field
+    puts = [PutToken(token, {**contents.values}, False) for token in contents.tokens]
+    changes: list[list[object]] = [
+        *(transfer.changes_to_json([put]) for put in puts),
+        [["remove", ["default", "default", "hf"]], ["rename", ["a", "b", "c"], "d"]],
+        [],
+        [None],
+        [["environment", {"name": "prod", "isolated": 1e999}]],
+    ]
+    sent = [wire.unpack(data[4:]) for data in requests()[11:19]]
+    return [*(p[-1] for p in sent), *(transfer.dump(["commit", "r", c]) for c in changes)]

@@ -280,4 +280,5 @@ TARGETS = {
     "dates": Target(fuzz_dates, corpora.dates, ("T", "Z", "+00:00", "-W", "d", "w"), 64),
     "seen": Target(fuzz_seen, corpora.records, (*_JSON, '"vault":', '"sha256":'), 4096),
     "agent": Target(agent.fuzz_agent, agent.requests, agent.WORDS, 4096),
+    "transfer": Target(agent.fuzz_transfer, agent.store_requests, (*_DOCUMENT, *agent.WORDS), 4096),
 }

@@ -20,19 +20,19 @@ from collections import deque
 from collections.abc import Sequence
 
 from credman.agent import client
-from credman.agent.client import LISTENER, LOCK, READY
+from credman.agent.client import LISTENER
 from credman.core import wire
 from credman.server.held import Declined, Held
 from credman.server.memory import protect_process
-from credman.server.requests import Connection, Refused
+from credman.server.requests import ARRIVE_SECONDS, Connection, Refused
 from credman.server.rings import Rings
 from credman.server.running import run_command, sees_the_same, warm_up
 from credman.server.status import hold, render_state, render_status
 from credman.server.storing import answer
+from credman.server.succession import succeed
 
 CHECK_SECONDS = 5.0
 """How often it looks whether its socket is still there and whether a time is over."""
-_SUCCESSOR_SECONDS = 10.0
 _LAST_SECONDS = 1.5
 """For writing to come to its end. Whoever ended it waits a little longer before he kills it."""
 _BUSY_SECONDS = 0.05
@@ -71,6 +71,7 @@ class Server:
         self._waker, self._wake = socket.socketpair()
         self._checked = 0.0
         self._last_moment: float | None = None
+        self._leaves_at: float | None = None
 
     def serve(self) -> None:
         """Does not return."""
@@ -107,6 +108,9 @@ class Server:
         os.open(os.devnull, os.O_RDWR)  # takes the number 0
 
     def _accept(self) -> None:
+        if self._leaves_at is not None:
+            time.sleep(_BUSY_SECONDS)  # it is readable all the time
+            return
         for _ in range(64):
             try:
                 accepted, _ = self._listener.accept()
@@ -226,7 +230,7 @@ class Server:
         connection.buffer = bytearray()  # other events of this round may hold the connection
 
     def _patience(self) -> float:
-        if self._last_moment is not None:
+        if self._last_moment is not None or self._leaves_at is not None:
             return _BUSY_SECONDS
         waiting = [c.deadline for c in self._connections if not c.is_busy]
         nearest = min(waiting, default=time.monotonic() + CHECK_SECONDS) - time.monotonic()
@@ -244,8 +248,12 @@ class Server:
                 os._exit(0)  # nobody can reach it any more: the session is over
         if self._last_moment is not None and (not self._threads or at > self._last_moment):
             self._end()
-        # What is being written is written, and told, first; what has expired is not used by then.
-        if not self._threads and (self._held.drop_expired() or not self._held.entries):
+        # What is on its way is answered first; what has expired is not used by then. Whoever comes
+        # meanwhile waits in the queue.
+        if self._held.drop_expired() or not self._held.entries:
+            self._leaves_at = at + ARRIVE_SECONDS if self._leaves_at is None else self._leaves_at
+        is_free = not self._connections or (self._leaves_at or 0) < at
+        if self._leaves_at is not None and is_free and not self._threads:
             self._leave_memory()
 
     def _leave_memory(self) -> None:
@@ -255,23 +263,7 @@ class Server:
             self._end()
         state = render_state(self._held, self._rings)
         self._rings.end()
-        here, there = socket.socketpair()
-        here.settimeout(_SUCCESSOR_SECONDS)
-        for descriptor in (LISTENER, LOCK):
-            os.set_inheritable(descriptor, True)
-        start = os.path.join(os.path.dirname(os.path.abspath(__file__)), "start.py")
-        arguments = [sys.executable, "-I", "-X", "utf8", start]
-        arguments += [self._package, self._folder, "renewed"]
-        try:
-            dup = (os.POSIX_SPAWN_DUP2, there.fileno(), 0)
-            os.posix_spawn(sys.executable, arguments, {"LANG": "C.UTF-8"}, file_actions=[dup])
-            there.close()
-            # Until it has protected itself, every program of this user can look into it.
-            if here.recv(1) == READY:
-                here.sendall(state)
-                os._exit(0)  # the socket is the other one's
-        except OSError:
-            pass
+        succeed(self._package, self._folder, state)
         self._end()
 
     def _is_outdated(self) -> bool:

@@ -44,11 +44,10 @@ class Rings:
     def hold(self, backend: str, environ: Mapping[str, str]) -> str:
         """Args: environ: what leads to the service. Returns: the name under which it is held."""
         name = name_of(environ)
-        former = self._rings.pop(name, None)
+        ring = KeptKeyring(backend, environ, is_quiet=True, seconds=SECONDS)
+        former, self._rings[name] = self._rings.get(name), ring
         if former is not None:
             former.end()
-        ring = KeptKeyring(backend, environ, is_quiet=True, seconds=SECONDS)
-        self._rings[name] = ring
         return name
 
     def find(self, environ: Mapping[str, str]) -> KeptKeyring:

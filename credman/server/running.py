@@ -7,6 +7,7 @@ somebody, or see more of the caller than the request tells, is declined.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
@@ -26,6 +27,7 @@ from credman.server.rings import Rings
 
 if TYPE_CHECKING:
     from credman.oskeyring.client import OsKeyring
+    from credman.output.process import Execution
 
 _GIVING = ("env", "get", "exec", "run")
 """Commands that give values; only these count as use."""
@@ -42,7 +44,24 @@ _WARMING = (
     ("show", "token"),
     ("providers",),
     ("providers", "--json"),
+    ("providers", "-x"),  # typer, and what it needs the first time
+    ("get", "token", "-eprod"),
+    ("list", "--nothing"),
+    ("completions", "bash"),
+    ("__complete", "tokens"),
+    ("__complete", "environments"),
 )
+
+_NEEDED = (
+    "hashlib",
+    "hmac",
+    "rich.console",
+    "rich.table",
+    "credman.stores.changes",
+    "credman.stores.keyring",
+    "credman.vault.rekeying",
+)
+"""What is imported only when there is something to draw, to write or to read."""
 
 
 class Nobody(Terminal):
@@ -189,7 +208,7 @@ def run_command(held: Held, rings: Rings, parts: Sequence[bytes], pid: int) -> l
     gave_values = False
     try:
         result = run(argv, context)
-        gave_values = argv[0] in _GIVING and (result == 0 or not isinstance(result, int))
+        gave_values = argv[0] in _GIVING and "--unset" not in own and _has_given(result, chunks)
     finally:
         held.end(gave_values=gave_values)
     if isinstance(result, int):
@@ -197,6 +216,12 @@ def run_command(held: Held, rings: Rings, parts: Sequence[bytes], pid: int) -> l
     added = [os.fsencode(text) for pair in result.variables.items() for text in pair]
     files = [p for k, v in result.files.items() for p in (os.fsencode(k), v.to_bytes())]
     return [wire.EXEC, wire.pack(added), wire.pack(chunks), wire.pack(files)]
+
+
+def _has_given(result: Execution | int, chunks: Sequence[bytes]) -> bool:
+    if isinstance(result, int):
+        return result == 0 and any(chunk[0] == 1 for chunk in chunks)
+    return bool(result.variables or result.files)
 
 
 def _find_parent_for(argv: Sequence[str], pid: int) -> int:
@@ -247,6 +272,8 @@ def warm_up(held: Held, rings: Rings) -> None:
 
     from credman.providers.catalogue import load_catalogue
 
+    for module in _NEEDED:
+        importlib.import_module(module)
     load_catalogue()
     nowhere = {"CREDMAN_HOME": "/nonexistent"}
     terminal = (b"terminal", b"terminal", b"terminal")

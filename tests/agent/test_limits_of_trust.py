@@ -1,4 +1,4 @@
-"""What no request makes the agent do, whoever sends it; and what it never takes from its starter."""
+"""What no request makes the agent do, whoever sends it; and what it never has of its starter."""
 
 from __future__ import annotations
 
