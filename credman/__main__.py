@@ -30,6 +30,7 @@ PRIVATE_VARIABLES = (b"CREDMAN_PASSPHRASE", b"CREDMAN_PASSPHRASE_COMMAND")
 """What opens the vault is never handed on."""
 
 _FAILED_BEFORE, _CANNOT_EXECUTE, _NOT_FOUND = 125, 126, 127
+_TAB_SECONDS = 1.0
 _E2BIG = 7
 """The same number everywhere; ``errno`` would be one more module."""
 _NOT_THERE = (FileNotFoundError, NotADirectoryError)
@@ -80,7 +81,12 @@ def _forbid_core_dumps() -> tuple[int, int]:
 def _run(argv: list[str], closed: set[int], core_limits: tuple[int, int]) -> int:
     answer = _ask_agent(argv, closed)
     if answer and answer[0] in (wire.DONE, wire.EXEC):
-        return _take(answer, argv, closed, core_limits)
+        try:
+            taken = _read(answer)
+        except (ValueError, IndexError):
+            pass  # whoever said that, it is no answer
+        else:
+            return _take(*taken, argv, closed, core_limits)
     import gc
 
     # Nearly all that a command makes it needs to its end; looking for the rest takes 6 ms.
@@ -131,17 +137,40 @@ def _ask_agent(argv: list[str], closed: set[int]) -> list[bytes] | None:
         *client.describe_caller(environ, cwd),
         wire.pack([*streams, width]),
     ]
-    return client.exchange(connection, request)
+    # At TAB somebody waits, and names are to be had without it.
+    seconds = client.SECONDS if argv[0] != "__complete" else _TAB_SECONDS
+    return client.exchange(connection, request, seconds)
+
+
+def _read(
+    answer: list[bytes],
+) -> tuple[int | None, list[bytes], dict[bytes, bytes], dict[bytes, bytes]]:
+    """Returns: exit code, None: the command is to be run; what to print; variables, and files.
+
+    Raises:
+        ValueError, IndexError: it is none.
+    """
+    chunks = wire.unpack(answer[2])
+    if not all(chunk[0] in (1, 2) for chunk in chunks):
+        raise ValueError
+    if answer[0] == wire.DONE:
+        return int(answer[1]), chunks, {}, {}
+    return None, chunks, _pairs(wire.unpack(answer[1])), _pairs(wire.unpack(answer[3]))
 
 
 def _take(
-    answer: list[bytes], argv: list[str], closed: set[int], core_limits: tuple[int, int]
+    code: int | None,
+    chunks: list[bytes],
+    added: dict[bytes, bytes],
+    files: dict[bytes, bytes],
+    argv: list[str],
+    closed: set[int],
+    core_limits: tuple[int, int],
 ) -> int:
-    has_failed = answer[0] == wire.DONE and answer[1] != b"0"
-    for chunk in wire.unpack(answer[2]):
+    for chunk in chunks:
         problem = _print(chunk[0], chunk[1:])
         # Losing a remark, or what is said for a shell of an error, is no other error.
-        if problem is None or chunk[0] != 1 or has_failed or argv[0] == "__complete":
+        if problem is None or chunk[0] != 1 or code or argv[0] == "__complete":
             continue
         if argv[0] == "env":
             _fail_eval()
@@ -150,11 +179,9 @@ def _take(
         reason = (problem.strerror or "failed").lower()
         _print(2, f"credman: error: cannot write the output: {reason}\n".encode())
         return 1
-    if answer[0] == wire.DONE:
-        return int(answer[1])
-    command = argv[argv.index("--") + 1 :]
-    added, files = (_pairs(wire.unpack(part)) for part in (answer[1], answer[3]))
-    return _become(command, added, files, argv, closed, core_limits)
+    if code is not None:
+        return code
+    return _become(argv[argv.index("--") + 1 :], added, files, argv, closed, core_limits)
 
 
 def _pairs(parts: list[bytes]) -> dict[bytes, bytes]:

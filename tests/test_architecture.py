@@ -128,7 +128,6 @@ OF_THE_PROCESS = {
     "credman.cli.installation": {"sys.executable", "sys.prefix", "sys.base_prefix"},  # tells them
     "credman.oskeyring.client": {"sys.executable", "sys.path"},  # starts the worker with its own
     "credman.oskeyring.worker": {"sys.path"},  # is a program of its own
-    "credman.server.succession": {"sys.executable"},  # starts another one of itself
     "credman.server.start": {"sys.argv", "sys.path", "os.chdir"},  # is a program of its own
 }
 

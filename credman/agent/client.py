@@ -24,8 +24,6 @@ SOCKET, LOCK_FILE = "agent", "agent.lock"
 LISTENER, LOCK = 3, 4
 """Descriptors of an agent. The lock is held while it lives, so a socket without it is a stale one.
 """
-READY = b"1"
-"""Says that nobody can look into the process any more."""
 ALREADY_THERE, NOT_PROTECTED = 3, 4
 """Exit codes of an agent that finds another one, or whose memory others could read."""
 SECONDS = 3.0

@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import signal
+import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -74,8 +75,8 @@ def hand_over(
         answer = client.ask(environ, cwd, request)
         if answer == [wire.DONE]:
             return
-        if answer == [wire.DECLINED]:
-            raise Unavailable("the agent holds too many vaults", hint="credman lock ends it")
+        if answer is not None and answer[0] == wire.FAILED:
+            raise Unavailable(answer[1].decode(), hint="credman lock ends the agent")
         if answer is not None:
             end(environ, cwd)  # of another version, or of what was here before an upgrade
         if _start(environ, cwd, wire.frame([wire.PROTOCOL, *request])):
@@ -106,44 +107,37 @@ def _start(environ: Mapping[str, str], cwd: str, first: bytes) -> bool:
     own = [path for path in (_find_user_packages(),) if path not in (None, package)]
     places = os.pathsep.join([package, *(path for path in own if path)])
     arguments = [sys.executable, "-I", "-X", "utf8", script, places, folder]
-    reading, writing = os.pipe()
+    here, there = socket.socketpair()  # unlike a pipe, nobody opens it through /proc
     try:
         process = os.posix_spawn(
             sys.executable,
             arguments,
             {name: environ[name] for name in _PASSED_ON if name in environ},
-            file_actions=[(os.POSIX_SPAWN_DUP2, reading, 0)],
+            file_actions=[(os.POSIX_SPAWN_DUP2, there.fileno(), 0)],
             setsigmask=[],
             setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE],
         )
-        _send(writing, first)
+        there.close()
+        # It lets go as soon as it listens; what is held is read by the process that stays, and that
+        # has protected itself by then.
+        code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        if code == 0:
+            here.settimeout(_READ_SECONDS)
+            here.sendall(first)
+            return True
     except OSError as error:
         reason = (error.strerror or "failed").lower()
         raise Unavailable(f"the agent cannot be started: {reason}") from None
     finally:
-        os.close(reading)
-        os.close(writing)
-    # It lets go as soon as it listens; what is held is read by the process that stays.
-    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        here.close()
     if code == client.NOT_PROTECTED:
         raise Unavailable(
             "the system does not let the agent lock its memory",
             hint="ulimit -l tells how much it may lock: 8 kB are enough",
         )
-    if code not in (0, client.ALREADY_THERE):
+    if code != client.ALREADY_THERE:
         raise Unavailable("the agent cannot be started")
-    return code == 0
-
-
-def _send(descriptor: int, data: bytes) -> None:
-    # A pipe may hold no more than a page, until its reader has come to reading.
-    os.set_blocking(descriptor, False)
-    deadline = time.monotonic() + _READ_SECONDS
-    while data and select.select([], [descriptor], [], max(0.0, deadline - time.monotonic()))[1]:
-        try:
-            data = data[os.write(descriptor, data) :]
-        except BrokenPipeError:  # it found another one there; its exit code says so
-            return
+    return False
 
 
 def _find_user_packages() -> str | None:

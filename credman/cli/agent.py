@@ -40,13 +40,15 @@ def unlock(
     _check_may_start(invocation)
     invocation.open_store().snapshot()
     idle = control.IDLE_SECONDS if seconds is None else None
-    if not handover.hand_over(idle=idle, seconds=seconds or control.HARD_SECONDS):
+    handed = handover.hand_over(idle=idle, seconds=seconds or control.HARD_SECONDS)
+    if not handed:
         raise Unavailable("nothing of this store can be kept open")
     found = control.find_status(context.environ, context.cwd)
     if found is None:
         raise Unavailable("the agent did not stay", hint="credman doctor looks at the installation")
-    if any(not vault["ends_when_idle"] for vault in found["vaults"]) and seconds is None:
-        context.note("unlocked; credman status tells for how long")
+    is_longer = any(v["id"] in handed and not v["ends_when_idle"] for v in found["vaults"])
+    if is_longer and seconds is None:
+        context.note("unlocked for as long as it was; credman status tells for how long")
     elif seconds is None:
         context.note(f"unlocked, until {_render(control.IDLE_SECONDS)} pass without use")
     else:

@@ -74,11 +74,11 @@ class Handover:
     def remember(self, sealed: SealedVault, document: Document) -> None:
         """Nothing: this process ends soon."""
 
-    def hand_over(self, *, idle: float | None, seconds: float) -> int:
+    def hand_over(self, *, idle: float | None, seconds: float) -> list[str]:
         """Gives all of it to the agent. Args: as ``control.hand_over``.
 
         Returns:
-            How much that was.
+            The ids of what that was.
 
         Raises:
             Unavailable
@@ -88,7 +88,7 @@ class Handover:
         for one in opened:
             context = self._context
             control.hand_over(context.environ, context.cwd, one, idle=idle, seconds=seconds)
-        return len(opened)
+        return [one.vault_id for one in opened]
 
     def hand_over_quietly(self) -> None:
         """As ``hand_over``, with the usual limits; without an agent all works the same, slower."""

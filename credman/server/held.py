@@ -18,7 +18,8 @@ from credman.vault.document import Document
 from credman.vault.shield import KEY_BYTES, Shield
 
 _MOST_VAULTS = 64
-_MOST_DOCUMENTS = 16
+_MOST_DOCUMENTS = 8
+_LARGEST_FILE = 8 * 1024 * 1024
 
 
 class Declined(BaseException):
@@ -90,29 +91,32 @@ class Held:
         used: float | None = None,
     ) -> None:
         """Args: as of ``Entry``. Raises: MemoryError: there are too many."""
-        entry = self.entries.get(vault_id)
-        if entry is not None and entry.idle is None and idle is not None:
-            # A time that somebody chose is not cut short by another command.
-            idle, until = None, entry.until
-        if vault_id in self._entries:
-            self._drop(vault_id)
-        elif len(self._entries) >= _MOST_VAULTS:
-            raise MemoryError
-        place = self._memory.put(identity) if identity else -1
-        at = self._clock() if used is None else used
-        self._entries[vault_id] = Entry(place, path, idle, until, at)
+        with self._lock:
+            entry = self.entries.get(vault_id)
+            if entry is not None and entry.idle is None and idle is not None:
+                # A time that somebody chose is not cut short by another command.
+                idle, until = None, entry.until
+            if vault_id in self._entries:
+                self._drop(vault_id)
+            elif len(self._entries) >= _MOST_VAULTS:
+                raise MemoryError
+            place = self._memory.put(identity) if identity else -1
+            at = self._clock() if used is None else used
+            self._entries[vault_id] = Entry(place, path, idle, until, at)
 
     def seconds_left(self) -> float:
         """Returns: until the first of them is to be dropped."""
         at = self._clock()
-        return min((e.seconds_left(at) for e in self._entries.values()), default=0.0)
+        with self._lock:
+            return min((e.seconds_left(at) for e in self._entries.values()), default=0.0)
 
     def find_identity(self, vault_id: str) -> bytes:
-        entry = self._entries.get(vault_id)
-        if entry is None or entry.place < 0 or entry.seconds_left(self._clock()) <= 0:
-            raise Declined
-        self._here.asked.add(vault_id)
-        return self._memory.get(entry.place)
+        with self._lock:
+            entry = self._entries.get(vault_id)
+            if entry is None or entry.place < 0 or entry.seconds_left(self._clock()) <= 0:
+                raise Declined
+            self._here.asked.add(vault_id)
+            return self._memory.get(entry.place)
 
     def use_keyring(self, name: str) -> None:
         """Raises: Declined: the keyring of this name is not held."""
@@ -137,12 +141,15 @@ class Held:
         raise Declined
 
     def recall(self, sealed: SealedVault) -> Document | None:
-        found = self._documents.get(sealed.file_hash)
+        with self._lock:
+            found = self._documents.get(sealed.file_hash)
         if found is None:
             return None
         return replace(found, identity=self.find_identity(found.vault_id))
 
     def remember(self, sealed: SealedVault, document: Document) -> None:
+        if len(sealed.file) > _LARGEST_FILE:
+            return  # it is read anew each time; what is kept has a bound
         contents = document.contents
         shielded = Shield(contents.values, lambda: self._memory.get(self._shield_key))
         kept = replace(document, identity=b"", contents=replace(contents, values=shielded))
@@ -158,8 +165,8 @@ class Held:
 
     def end(self, *, gave_values: bool) -> None:
         """A request has ended. What gave no values does not count as use."""
-        if gave_values:
-            for vault_id in self._here.asked & self._entries.keys():
+        with self._lock:
+            for vault_id in self._here.asked & self._entries.keys() if gave_values else ():
                 self._entries[vault_id].used = self._clock()
 
     def drop_expired(self) -> bool:

@@ -22,14 +22,15 @@ from collections.abc import Sequence
 from credman.agent import client
 from credman.agent.client import LISTENER
 from credman.core import wire
+from credman.core.errors import CredmanError
 from credman.server.held import Declined, Held
-from credman.server.memory import protect_process
+from credman.server.memory import lock_all_memory, protect_process
 from credman.server.requests import ARRIVE_SECONDS, Connection, Refused
 from credman.server.rings import Rings
 from credman.server.running import run_command, sees_the_same, warm_up
 from credman.server.status import hold, render_state, render_status
 from credman.server.storing import answer
-from credman.server.succession import succeed
+from credman.server.succession import find_server
 
 CHECK_SECONDS = 5.0
 """How often it looks whether its socket is still there and whether a time is over."""
@@ -41,26 +42,37 @@ _MOST_BUFFERED = 16 * 1024 * 1024
 _MOST_THREADS = 16
 
 
-def serve(package: str, folder: str) -> None:
+def serve(folder: str) -> None:
     """Serves until it is told to end, a time is over, or its socket has gone.
 
     Args:
-        package: the directory that holds the package, for renewal.
         folder: of the socket.
     """
     protect_process()
-    Server(package, folder).serve()
+    sources = _stat_sources()
+    warm_up()
+    state, successor = find_server()
+    lock_all_memory()  # locks are not inherited
+    server = Server(folder, sources, successor)
+    server.take(state)
+    del state  # identities lie in locked memory from now on
+    server.serve()
 
 
 class Server:
-    """Args: as ``serve``."""
+    """Args:
+    folder: of the socket.
+    sources: of the package, as it was when it was imported.
+    successor: where the one that takes this one's place is told the same.
+    """
 
-    def __init__(self, package: str, folder: str) -> None:
-        self._package, self._folder = package, folder
+    def __init__(
+        self, folder: str, sources: tuple[int, int] | None, successor: socket.socket
+    ) -> None:
+        self._folder, self._sources, self._successor = folder, sources, successor
         self._listener = socket.socket(fileno=LISTENER)
         self._listener.setblocking(False)
         self._identity = self._stat_socket()
-        self._sources = _stat_sources()
         self._held = Held()
         self._rings = Rings(self._held)
         self._selector = selectors.DefaultSelector()
@@ -71,6 +83,7 @@ class Server:
         self._waker, self._wake = socket.socketpair()
         self._checked = 0.0
         self._last_moment: float | None = None
+        self._must_leave = False
         self._leaves_at: float | None = None
 
     def serve(self) -> None:
@@ -79,8 +92,6 @@ class Server:
             signal.signal(number, lambda *_: self._end_soon())
         for side in (self._waker, self._wake):
             side.setblocking(False)
-        self._read_first()
-        warm_up(self._held, self._rings)
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(self._waker, selectors.EVENT_READ)
         while True:
@@ -99,13 +110,12 @@ class Server:
             self._start_threads()
             self._look_after()
 
-    def _read_first(self) -> None:
-        # What the starter gave: a frame for each vault, as if it had been sent.
-        with os.fdopen(0, "rb") as file:
-            while size := int.from_bytes(file.read(4), "big"):
-                with contextlib.suppress(ValueError, MemoryError):
-                    hold(self._held, self._rings, wire.unpack(file.read(size))[3:])
-        os.open(os.devnull, os.O_RDWR)  # takes the number 0
+    def take(self, state: bytes) -> None:
+        """Args: state: what to hold: a frame for each vault, as if it had been sent."""
+        while size := int.from_bytes(state[:4], "big"):
+            with contextlib.suppress(ValueError, MemoryError, CredmanError):
+                hold(self._held, self._rings, wire.unpack(state[4 : size + 4])[3:])
+            state = state[size + 4 :]
 
     def _accept(self) -> None:
         if self._leaves_at is not None:
@@ -171,8 +181,7 @@ class Server:
             return
         try:
             if operation == wire.HOLD:
-                hold(self._held, self._rings, parts[3:])
-                reply = [wire.DONE]
+                reply = self._hold(parts[3:])
             elif operation == wire.RUN:
                 reply = run_command(self._held, self._rings, parts[3:], connection.pid)
             else:
@@ -180,6 +189,15 @@ class Server:
         except (Declined, Exception):  # noqa: BLE001 - the caller does it, and tells it better
             reply = [wire.DECLINED]
         self._reply(connection, reply)
+
+    def _hold(self, parts: Sequence[bytes]) -> list[bytes]:
+        try:
+            hold(self._held, self._rings, parts)
+        except MemoryError:
+            return [wire.FAILED, b"the agent holds too many vaults"]
+        except CredmanError as error:
+            return [wire.FAILED, error.message.encode()]
+        return [wire.DONE]
 
     def _let_wait(self, connection: Connection, parts: Sequence[bytes]) -> None:
         self._selector.unregister(connection.socket)
@@ -251,10 +269,11 @@ class Server:
         # What is on its way is answered first; what has expired is not used by then. Whoever comes
         # meanwhile waits in the queue.
         if self._held.drop_expired() or not self._held.entries:
-            self._leaves_at = at + ARRIVE_SECONDS if self._leaves_at is None else self._leaves_at
-        is_free = not self._connections or (self._leaves_at or 0) < at
-        if self._leaves_at is not None and is_free and not self._threads:
-            self._leave_memory()
+            self._must_leave = True
+        if self._must_leave and not self._threads:
+            self._leaves_at = self._leaves_at or at + ARRIVE_SECONDS
+            if not self._connections or self._leaves_at < at:
+                self._leave_memory()
 
     def _leave_memory(self) -> None:
         """What was dropped has gone through this memory. Another process goes on with the rest, on
@@ -263,8 +282,11 @@ class Server:
             self._end()
         state = render_state(self._held, self._rings)
         self._rings.end()
-        succeed(self._package, self._folder, state)
-        self._end()
+        try:
+            self._successor.sendall(state)
+        except OSError:  # it was killed
+            self._end()
+        os._exit(0)  # the socket is the other one's
 
     def _is_outdated(self) -> bool:
         return _stat_sources() != self._sources

@@ -59,16 +59,23 @@ def protect_process() -> None:
     import sys
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    for name in ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE"):
+    for name in ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_MEMLOCK", "RLIMIT_NOFILE"):
         # They were set for whatever its starter does.
         hard = resource.getrlimit(getattr(resource, name))[1]
         resource.setrlimit(getattr(resource, name), (hard, hard))
     if sys.platform != "linux":
         return
     libc = ctypes.CDLL(None, use_errno=True)
-    # All of it, where that is allowed without end: otherwise it would soon be out of memory.
-    if resource.getrlimit(resource.RLIMIT_MEMLOCK)[1] == resource.RLIM_INFINITY:
-        libc.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT)
     for option, value in ((_PR_SET_DUMPABLE, 0), (_PR_SET_NO_NEW_PRIVS, 1)):
         if libc.prctl(option, value, 0, 0, 0):
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def lock_all_memory() -> None:
+    """Where that is allowed without end: otherwise the process would soon be out of memory."""
+    import resource
+    import sys
+
+    unlimited = resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] == resource.RLIM_INFINITY
+    if sys.platform == "linux" and unlimited:
+        ctypes.CDLL(None).mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT)

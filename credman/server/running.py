@@ -52,6 +52,7 @@ _WARMING = (
     ("__complete", "environments"),
 )
 
+_PLACES = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "CREDMAN_HOME")
 _NEEDED = (
     "hashlib",
     "hmac",
@@ -189,7 +190,7 @@ def run_command(held: Held, rings: Rings, parts: Sequence[bytes], pid: int) -> l
     *streams, width = wire.unpack(kinds)
     cwd, environ = read_caller(cwd_bytes, variables)
     own = [*argv[: argv.index("--")]] if "--" in argv else argv
-    if names_a_process(*own, f"{cwd}/", *environ.values()):
+    if names_a_process(own, cwd, environ):
         raise Declined
     if len(streams) != 3 or not pid or _needs_caller(argv):
         raise Declined
@@ -253,9 +254,13 @@ def sees_the_same(pid: int) -> bool:
         return False
 
 
-def names_a_process(*texts: str) -> bool:
-    """Whether a path may lead to what belongs to one process, which would be this one."""
-    return any("/proc/" in text or "/dev/" in text for text in texts)
+def names_a_process(argv: Sequence[str], cwd: str, environ: Mapping[str, str]) -> bool:
+    """Whether a path leads to what belongs to one process, which would be this one."""
+    paths = [cwd, *(environ.get(name, "") for name in _PLACES)]
+    words = [*argv, environ.get("CREDMAN_STORE", "")]
+    paths += [word.partition("file:")[2] for word in words if "file:" in word]
+    full = (os.path.normpath(os.path.join(cwd, path)) for path in paths)
+    return any(path.startswith(("/proc/", "/dev/")) for path in full)
 
 
 def _needs_caller(argv: Sequence[str]) -> bool:
@@ -266,7 +271,7 @@ def _needs_caller(argv: Sequence[str]) -> bool:
     return any(word.partition("=")[0] in _DECLINED for word in own)
 
 
-def warm_up(held: Held, rings: Rings) -> None:
+def warm_up() -> None:
     """Imports and does once what is slow the first time, for nobody."""
     import gc
 
@@ -275,6 +280,8 @@ def warm_up(held: Held, rings: Rings) -> None:
     for module in _NEEDED:
         importlib.import_module(module)
     load_catalogue()
+    held = Held()
+    rings = Rings(held)
     nowhere = {"CREDMAN_HOME": "/nonexistent"}
     terminal = (b"terminal", b"terminal", b"terminal")
     for argv in _WARMING:
@@ -285,5 +292,6 @@ def warm_up(held: Held, rings: Rings) -> None:
             held.begin()
             with contextlib.suppress(Declined):
                 run(argv, context)
+    del held, rings
     gc.collect()
     gc.freeze()  # all that lives as long as the process

@@ -16,7 +16,7 @@ _QUEUE = 128
 
 def main() -> None:
     """Args: of the process: directories of packages, the first one credman's; the directory of the
-    socket; and ``renewed`` if it takes an agent's place."""
+    socket."""
     packages, folder = sys.argv[1:3]
     # Behind the standard library, for which a file of that directory never stands in; before what
     # is installed, where another release of credman may lie.
@@ -31,23 +31,20 @@ def main() -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (1, 2):
         os.dup2(null, descriptor)
-    if sys.argv[3:] != ["renewed"]:
-        _close_from(3)
-        _listen(folder)
-        waiting, ready = os.pipe()
-        if os.fork():
-            os.close(ready)
-            os.read(waiting, 1)  # until the other one has closed its end
-            os._exit(0)  # the starter waits for this one only, and has no child afterwards
-        os.setsid()
-        _listen_as_this_process()
+    _close_from(3)
+    _listen(folder)
+    waiting, ready = os.pipe()
+    if os.fork():
         os.close(ready)
-        os.close(waiting)
-    else:
-        _take_over()
+        os.read(waiting, 1)  # until the other one has closed its end
+        os._exit(0)  # the starter waits for this one only, and has no child afterwards
+    os.setsid()
+    _listen_as_this_process()
+    os.close(ready)
+    os.close(waiting)
     from credman.server.loop import serve
 
-    serve(packages, folder)
+    serve(folder)
 
 
 def _close_from(lowest: int) -> None:
@@ -104,17 +101,6 @@ def _listen(folder: str) -> None:
     for wanted, found in zip((LISTENER, LOCK), high, strict=True):
         os.dup2(found, wanted, inheritable=False)
     os.closerange(LOCK + 1, max(high) + 1)
-
-
-def _take_over() -> None:
-    from credman.agent.client import LISTENER, LOCK, READY
-
-    _close_from(LOCK + 1)
-    for descriptor in (LISTENER, LOCK):
-        os.set_inheritable(descriptor, False)
-    os.setsid()
-    _listen_as_this_process()
-    os.write(0, READY)  # only then does the former one tell what it holds
 
 
 def _listen_as_this_process() -> None:

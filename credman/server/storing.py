@@ -32,7 +32,7 @@ def answer(held: Held, rings: Rings, parts: Sequence[bytes]) -> list[bytes]:
     """
     cwd_bytes, variables, url, what = parts
     cwd, environ = read_caller(cwd_bytes, variables)
-    if names_a_process(os.fsdecode(url), f"{cwd}/", *environ.values()):
+    if names_a_process([os.fsdecode(url)], cwd, environ):
         raise Declined
     context = make_context(held, rings, cwd=cwd, environ=environ, chunks=[])
     if context.source is None or not url.startswith(_SCHEME.encode()):

@@ -1,39 +1,59 @@
 """An agent leaves its memory: another process takes its place, on the same socket.
 
-Rule: a new process can be looked into by every program of its user until it has protected itself.
-It is told nothing before it says that it has.
+Rule: it is one that was forked before anything was held, and it waits until then. A process that is
+executed anew can be looked into by every program of its user until it has protected itself, and
+whoever has opened its memory by then goes on reading it. A fork of a protected one never can.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import socket
-import sys
 
-from credman.agent.client import LISTENER, LOCK, READY
+from credman.agent.client import LISTENER
 
-_SECONDS = 10.0
+_QUEUE = 128
 
 
-def succeed(package: str, folder: str, state: bytes) -> None:
-    """Does not return if there is a successor.
+def find_server() -> tuple[bytes, socket.socket]:
+    """Forks a successor, which waits. Returns in the process that is to serve now.
 
-    Args:
-        package, folder: as ``serve``.
-        state: what it is to hold, as frames.
+    Returns:
+        What it is to hold, as frames, and where its successor is told the same; that one ends when
+        this is closed.
     """
-    here, there = socket.socketpair()
-    here.settimeout(_SECONDS)
-    for descriptor in (LISTENER, LOCK):
-        os.set_inheritable(descriptor, True)
-    start = os.path.join(os.path.dirname(os.path.abspath(__file__)), "start.py")
-    arguments = [sys.executable, "-I", "-X", "utf8", start, package, folder, "renewed"]
-    try:
-        dup = (os.POSIX_SPAWN_DUP2, there.fileno(), 0)
-        os.posix_spawn(sys.executable, arguments, {"LANG": "C.UTF-8"}, file_actions=[dup])
-        there.close()
-        if here.recv(1) == READY:
-            here.sendall(state)
-            os._exit(0)  # the socket is the other one's
-    except OSError:
-        return
+    source = 0
+    while True:
+        here, there = socket.socketpair()
+        if os.fork():
+            there.close()
+            state = _read_all(source)
+            os.close(source)
+            if source == 0:
+                os.open(os.devnull, os.O_RDWR)  # takes the number 0
+            return state, here
+        here.close()
+        os.close(source)
+        if source == 0:
+            os.open(os.devnull, os.O_RDWR)
+        select.select([there], [], [])
+        if not there.recv(1, socket.MSG_PEEK):
+            os._exit(0)  # the other one has ended, and leaves nothing
+        os.setsid()
+        listen_as_this_process()
+        source = there.detach()
+
+
+def listen_as_this_process() -> None:
+    """Whoever connects is told the process that listened last, and ends that one on ``lock``."""
+    listener = socket.socket(fileno=LISTENER)
+    listener.listen(_QUEUE)
+    listener.detach()
+
+
+def _read_all(descriptor: int) -> bytes:
+    chunks: list[bytes] = []
+    while chunk := os.read(descriptor, 65536):
+        chunks.append(chunk)
+    return b"".join(chunks)

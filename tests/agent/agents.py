@@ -64,7 +64,13 @@ class Agents:
         return found[0]
 
     def pids(self) -> list[int]:
-        """The agents of this home: those that were started for its folder."""
+        """The agents of this home: those that were started for its folder, less successors that
+        wait."""
+        found = self.processes()
+        return [pid for pid in found if _parent_of(pid) not in found]
+
+    def processes(self) -> list[int]:
+        """All processes of these agents but those that talk to keyrings."""
         wanted = os.fsencode(self.folder)
         found = []
         for entry in Path("/proc").iterdir():
@@ -75,7 +81,15 @@ class Agents:
 
     def ends(self) -> None:
         """Waits until there is none any more."""
-        wait_until(lambda: not self.pids())
+        wait_until(lambda: not self.processes())
+
+
+def _parent_of(pid: int) -> int:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return 0
+    return int(stat.rpartition(b")")[2].split()[1])
 
 
 def _is_agent(process: Path, folder: bytes) -> bool:
@@ -91,7 +105,7 @@ def agents(environ: Mapping[str, str] | None = None) -> Iterator[Agents]:
     try:
         yield made
     finally:
-        for pid in made.pids():
+        for pid in made.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         made.ends()
