@@ -153,6 +153,7 @@ def _write(path: str, data: bytes) -> None:
     descriptor = os.open(temporary, flags, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o600)  # whatever the umask is
             file.write(data)
         os.rename(temporary, path)
     except BaseException:

@@ -190,9 +190,12 @@ class Command:
         own = {name: value for name, value in given.items() if name not in self.shared}
         try:
             result = self.function(invocation, **own)
+            # What is typed from now on is for the shell: it is not to be lost.
+            invocation.context.terminal.release()
             invocation.remember_names()
             return result
         finally:
+            invocation.context.terminal.release()
             invocation.close()
 
 

@@ -182,9 +182,7 @@ def replace_file(
 
 
 def _temporary_for(directory: str, name: str) -> str:
-    import secrets
-
-    return os.path.join(directory, f".{name}.{secrets.token_hex(8)}.tmp")
+    return os.path.join(directory, f".{name}.{os.urandom(8).hex()}.tmp")
 
 
 def _write_new(path: str, data: bytes) -> None:

@@ -92,9 +92,7 @@ class VaultFile:
         """
         kept = None
         if disk.is_there(self.backup):
-            import secrets
-
-            kept = f"{self.path}.forgotten-{secrets.token_hex(4)}"
+            kept = f"{self.path}.forgotten-{os.urandom(4).hex()}"
             disk.move(self.backup, kept)
         forget_last_seen(self.seen_path)
         return kept

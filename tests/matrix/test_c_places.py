@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import socket
 import stat
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from credman.stores import disk
 from tests.matrix.common import (
     CANARY,
     add,
@@ -184,13 +184,17 @@ def test_c15_a_second_name_is_warned_of(tmp_path: Path) -> None:
     assert "credman: warning: " in call("list").stderr
 
 
+def _guess(directory: str, name: str) -> str:
+    return os.path.join(directory, f".{name}.{'0' * 16}.tmp")
+
+
 def test_c16_a_temporary_name_that_somebody_guessed_is_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = make_home().read_bytes()
     precious = tmp_path / "precious"
     precious.write_text("precious")
-    monkeypatch.setattr(secrets, "token_hex", lambda size: "0" * 2 * size)
+    monkeypatch.setattr(disk, "_temporary_for", _guess)
     guessed = vault_path().with_name(f".vault.age.{'0' * 16}.tmp")
     guessed.symlink_to(precious)
     for command in WRITES:

@@ -8,7 +8,6 @@ import difflib
 import errno
 import json
 import os
-import secrets
 import signal
 import subprocess
 import time
@@ -133,7 +132,7 @@ LIBRARIES: list[tuple[object, str, Exception]] = [
     (hashing, "Hash", TypeError(CANARY, PASSPHRASE)),
     (hashing, "HMAC", ValueError(PASSPHRASE)),
     (unicodedata, "normalize", UnicodeDecodeError("utf-8", CANARY.encode(), 0, 1, PASSPHRASE)),
-    (secrets, "token_hex", RuntimeError(CANARY)),
+    (os, "urandom", RuntimeError(CANARY)),
     (difflib, "get_close_matches", RuntimeError(CANARY)),
     (os, "fsencode", UnicodeEncodeError("utf-8", CANARY, 0, 1, CANARY)),
     (os, "rename", OSError(errno.EACCES, "Permission denied", CANARY)),

@@ -225,7 +225,7 @@ def test_a_temporary_name_that_is_taken_is_not_followed(
     precious = tmp_path / "precious"
     precious.write_text("precious")
     (tmp_path / f".file.{'0' * 16}.tmp").symlink_to(precious)
-    monkeypatch.setattr("secrets.token_hex", lambda size: "00" * size)
+    monkeypatch.setattr("os.urandom", bytes)
     with pytest.raises(Unavailable, match="file exists"):
         replace(tmp_path / "file", b"1")
     assert precious.read_text() == "precious"
