@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from credman.cli.context import Context, Input, Output, visible
 from credman.cli.run import report_error, run
 from credman.cli.terminal import Terminal
 from credman.core.errors import CredmanError, UsageError
-from credman.output.process import Execution
+
+if TYPE_CHECKING:
+    from credman.output.process import Execution
 
 
 def run_here(

@@ -26,6 +26,8 @@ LISTENER, LOCK = 3, 4
 """
 ALREADY_THERE, NOT_PROTECTED = 3, 4
 """Exit codes of an agent that finds another one, or whose memory others could read."""
+KEYRING = "keyring"
+"""Stands for the keyring in place of a vault's id."""
 SECONDS = 3.0
 """For the whole answer. One that does not come costs its caller that much, once a command."""
 

@@ -18,7 +18,6 @@ from credman.core import wire
 from credman.core.errors import Unavailable
 from credman.core.paths import make_private_directory
 
-KEYRING = "keyring"
 IDLE_SECONDS = 15 * 60.0
 """Without a request that returned values."""
 HARD_SECONDS = 12 * 3600.0
@@ -33,7 +32,7 @@ class Opened:
     """What an agent may hold.
 
     Args:
-        vault_id: or ``KEYRING``, whose path is the class that opens it.
+        vault_id: or ``client.KEYRING``, whose path is the class that opens it.
         environ: what leads to the keyring.
     """
 

@@ -41,7 +41,7 @@ def examine_agent(context: Context, config: Config | None) -> list[Fact]:
 
 def describe(vault: Mapping[str, Any]) -> str:
     """Returns: what is open, for people."""
-    if str(vault["id"]).startswith(control.KEYRING):
+    if str(vault["id"]).startswith(client.KEYRING):
         return "the keyring"
     return quote_untrusted(os.path.normpath(str(vault["path"])))
 

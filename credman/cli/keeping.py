@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from credman.agent import client, control
+from credman.agent import client
 from credman.cli.context import Context
 from credman.cli.unlock import PassphraseSource
 from credman.core import wire
 from credman.core.config import Config
 from credman.core.errors import CredmanError
 from credman.stores.base import Store
+
+Environ = tuple[tuple[str, str], ...]
 
 if TYPE_CHECKING:
     from credman.vault.container import SealedVault
@@ -33,7 +35,7 @@ class Handover:
     def __init__(self, context: Context, source: PassphraseSource) -> None:
         self._context = context
         self._source = source
-        self._opened: dict[str, control.Opened] = {}
+        self._opened: dict[str, tuple[str, bytes, str, Environ]] = {}
         self._is_unanswered = False
 
     def ask(self, operation: bytes, url: str, what: bytes) -> list[bytes] | None:
@@ -58,12 +60,12 @@ class Handover:
         return None
 
     def opened(self, vault_id: str, identity: bytes, path: str) -> None:
-        self._opened[vault_id] = control.Opened(vault_id, identity, path)
+        self._opened[vault_id] = vault_id, identity, path, ()
 
     def opened_keyring(self, backend: str) -> None:
         if backend.startswith(_QUIET_RINGS):
             environ = tuple(self._source.keyring_environ().items())
-            self._opened[control.KEYRING] = control.Opened(control.KEYRING, b"", backend, environ)
+            self._opened[client.KEYRING] = client.KEYRING, b"", backend, environ
 
     def outdated(self, vault_id: str, path: str) -> None:
         """Nothing: no identity was kept."""
@@ -83,7 +85,9 @@ class Handover:
         Raises:
             Unavailable
         """
-        opened = list(self._opened.values())
+        from credman.agent import control
+
+        opened = [control.Opened(*one) for one in self._opened.values()]
         self._opened.clear()
         for one in opened:
             context = self._context
@@ -94,6 +98,8 @@ class Handover:
         """As ``hand_over``, with the usual limits; without an agent all works the same, slower."""
         if self._is_unanswered:
             return
+        from credman.agent import control
+
         try:
             self.hand_over(idle=control.IDLE_SECONDS, seconds=control.HARD_SECONDS)
         except CredmanError:

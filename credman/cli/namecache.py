@@ -96,15 +96,17 @@ def recall_names(context: Context, config: Config, store_url: str) -> Names | No
 
 
 def _key(context: Context, store_url: str) -> str:
-    # A digest: what a plug-in's URL holds is not known, and the path of a file need not be UTF-8.
-    import hashlib
-
-    scheme, colon, rest = store_url.partition(":")
+    scheme, _, rest = store_url.partition(":")
     if scheme == "file":
         from credman.stores.location import resolve
 
-        rest = resolve(rest, cwd=context.cwd, environ=context.environ)
-    return hashlib.sha256(os.fsencode(f"{scheme}{colon}{rest}")).hexdigest()
+        return f"file:{resolve(rest, cwd=context.cwd, environ=context.environ)}"
+    if scheme == "keyring":
+        return "keyring:"
+    # A digest: what a plug-in's URL holds is not known.
+    import hashlib
+
+    return hashlib.sha256(os.fsencode(store_url)).hexdigest()
 
 
 def _change(path: str, key: str, entry: dict[str, Any] | None) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 
-from credman.agent.control import KEYRING
+from credman.agent.client import KEYRING
 from credman.core import wire
 from credman.server.held import Held, now
 from credman.server.rings import Rings

@@ -31,6 +31,9 @@ CATALOGUE = (
     "credman.providers.schema",
 )
 NEVER = (
+    "credman.core.keyslots",
+    "credman.stores.changes",
+    "credman.vault.rekeying",
     "credman.cli.add",
     "credman.cli.clipboard",
     "credman.cli.create",
@@ -53,6 +56,10 @@ NEVER = (
     "tomlkit",
 )
 NOT_BESIDES_THE_PARSER = (
+    "hashlib",
+    "hmac",
+    "secrets",
+    "typer",
     "_strptime",
     "asyncio",
     "email",
