@@ -49,15 +49,28 @@ def find_exposure(path: str) -> str | None:
         return f"other users may open {path}: chmod 600 ends that"
     if directory.st_mode & 0o002 and not directory.st_mode & stat.S_ISVTX:
         return f"other users may replace what lies in {os.path.dirname(path)}: chmod go-w ends that"
-    if file.st_nlink > 1 and file.st_nlink > _count_names(path, file.st_ino):
+    if file.st_nlink > 1 and _has_names_elsewhere(path, file):
         return f"{path} has another name elsewhere (a hard link), where nothing new will arrive"
     return None
+
+
+def _has_names_elsewhere(path: str, file: os.stat_result) -> bool:
+    count = _count_names(path, file.st_ino)
+    try:
+        again = os.lstat(path)
+    except OSError:
+        return False
+    # Somebody may be writing: then the names that were counted are of another moment.
+    is_same = (again.st_ino, again.st_nlink) == (file.st_ino, file.st_nlink)
+    return is_same and file.st_nlink > count
 
 
 def _count_names(path: str, inode: int) -> int:
     # Our own: the vault, and until the next write the backup or what a killed process left.
     directory, name = os.path.split(path)
-    ours = re.compile(rf"{re.escape(name)}(\.bak)?|\.{re.escape(name)}\.[0-9a-f]{{16}}\.tmp")
+    ours = re.compile(
+        rf"{re.escape(name)}(\.bak)?|\.{re.escape(name)}(\.bak)?\.[0-9a-f]{{16}}\.tmp"
+    )
     with contextlib.suppress(OSError):
         found = [e for e in os.scandir(directory) if ours.fullmatch(e.name)]
         return sum(entry.inode() == inode for entry in found)
