@@ -146,8 +146,13 @@ def _find_user_packages() -> str | None:
     return own if own in sys.path else None
 
 
-def find_status(environ: Mapping[str, str], cwd: str) -> Mapping[str, Any] | None:
-    """Returns: what ``render_status`` of the agent told; None: there is no agent.
+def find_status(
+    environ: Mapping[str, str], cwd: str, *, seconds: float = client.SECONDS
+) -> Mapping[str, Any] | None:
+    """Args: seconds: to wait for the answer.
+
+    Returns:
+        What ``render_status`` of the agent told; None: there is no agent.
 
     Raises:
         Unavailable: there is one, and it does not answer.
@@ -156,7 +161,7 @@ def find_status(environ: Mapping[str, str], cwd: str) -> Mapping[str, Any] | Non
     connection = None if folder is None else client.connect(folder)
     if connection is None:
         return None
-    answer = client.exchange(connection, [wire.STATUS, wire.VERSION])
+    answer = client.exchange(connection, [wire.STATUS, wire.VERSION], seconds)
     if answer is None or answer[0] != wire.DONE:
         raise Unavailable(
             "there is an agent, and it does not answer: what it holds is still open",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from credman.cli.parameters import JsonOption
 
 _LOCKED = Locked.exit_code
+_START_SECONDS = 15.0
+"""For the first answer: an agent that was just started imports all that it needs before."""
 
 
 @command(selecting=False, asks_again=True)
@@ -43,10 +45,12 @@ def unlock(
     handed = handover.hand_over(idle=idle, seconds=seconds or control.HARD_SECONDS)
     if not handed:
         raise Unavailable("nothing of this store can be kept open")
-    found = control.find_status(context.environ, context.cwd)
+    found = control.find_status(context.environ, context.cwd, seconds=_START_SECONDS)
     if found is None:
         raise Unavailable("the agent did not stay", hint="credman doctor looks at the installation")
-    is_longer = any(v["id"] in handed and not v["ends_when_idle"] for v in found["vaults"])
+    # That of a keyring says which one it is, behind a colon.
+    own = [v for v in found["vaults"] if str(v["id"]).partition(":")[0] in handed]
+    is_longer = any(not vault["ends_when_idle"] for vault in own)
     if is_longer and seconds is None:
         context.note("unlocked for as long as it was; credman status tells for how long")
     elif seconds is None:

@@ -120,8 +120,7 @@ class Held:
 
     def use_keyring(self, name: str) -> None:
         """Raises: Declined: the keyring of this name is not held."""
-        entry = self._entries.get(name)
-        if entry is None or entry.seconds_left(self._clock()) <= 0:
+        if name not in self.entries:
             raise Declined
         self._here.asked.add(name)
 
@@ -172,11 +171,12 @@ class Held:
     def drop_expired(self) -> bool:
         """Returns: whether something was dropped, now or since the last call: its values have gone
         through this process's memory, which cannot be wiped and has to be left."""
-        for vault_id in self._entries.keys() - self.entries.keys():
-            self._drop(vault_id)
-            self.has_dropped = True
-        dropped, self.has_dropped = self.has_dropped, False
-        return dropped
+        with self._lock:  # a thread may drop one at the same time
+            for vault_id in self._entries.keys() - self.entries.keys():
+                self._drop(vault_id)
+                self.has_dropped = True
+            dropped, self.has_dropped = self.has_dropped, False
+            return dropped
 
     def identity_of(self, vault_id: str) -> bytes:
         """Returns: the identity of one that is held; nothing for the keyring."""

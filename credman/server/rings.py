@@ -20,11 +20,11 @@ SECONDS = 2.0
 class KeptKeyring(OsKeyring):
     """Stays open when a command closes it, and asks nobody."""
 
-    def close(self) -> None:
-        """Does nothing."""
-
     used = 0.0
     """When it was asked last, on the monotonic clock."""
+
+    def close(self) -> None:
+        """Does nothing."""
 
     def _ask(self, request: Mapping[str, object]) -> object:
         self.used = time.monotonic()

@@ -12,7 +12,7 @@ import pytest
 
 from tests.agent.agents import Agents, agents
 from tests.agent.homes import Homes
-from tests.cli.harness import PASSPHRASE, PROGRAM, make_value, make_vault, program
+from tests.cli.harness import PASSPHRASE, PROGRAM, credman, make_value, make_vault, program
 from tests.cli.keyed import NEW, vault
 from tests.cli.person import person
 
@@ -252,3 +252,29 @@ def test_a_place_whose_name_is_no_text_is_held_as_well() -> None:
         desk.unlock("--store", url)
         assert desk.run("add", "new", "--store", url, stdin=b"EXAMPLE new").returncode == 0
         assert desk.run("get", "new", "--store", url).stdout == b"EXAMPLE new"
+
+
+def test_a_time_that_was_chosen_is_not_cut_short_and_another_vault_has_its_own(
+    tmp_path: Path,
+) -> None:
+    make_vault()
+    other = ("--store", f"file:{tmp_path / 'other.age'}")
+    made = credman("add", "second", "--no-check", *other, stdin=b"another value")
+    assert made.exit_code == 0, made.stderr
+    unlock = ("unlock", "--passphrase-fd", "0")
+    with agents() as desk:
+        said = []
+        for argv in ((*unlock, "--for", "8h"), unlock, (*unlock, *other)):
+            done = desk.run(*argv, stdin=PASSPHRASE.encode())
+            assert done.returncode == 0, done.stderr
+            said.append(done.stderr.decode().strip())
+        assert said == [
+            "unlocked for 8 h",
+            "unlocked for as long as it was; credman status tells for how long",
+            "unlocked, until 15 min pass without use",
+        ]
+        shown = desk.run("status").stdout.decode().splitlines()
+        assert [line.partition(": ")[2] for line in shown] == [
+            "unlocked for another 8 h",
+            "unlocked for another 15 min without use",
+        ]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.exceptions import InvalidTag
 
 from credman.agent import client, control
 from credman.core import wire
@@ -184,7 +185,7 @@ def test_values_are_kept_encrypted_and_come_back_one_by_one() -> None:
     assert VALUE not in repr(vars(shield)).encode() and VALUE.decode() not in repr(shield)
     wrong = Shield(values, lambda: key)
     wrong._find_key = lambda: bytes(32)
-    with pytest.raises(Exception):  # noqa: B017, PT011
+    with pytest.raises(InvalidTag):
         wrong[address]
 
 
