@@ -38,8 +38,10 @@ def main() -> None:
         os.close(ready)
         os.read(waiting, 1)  # until the other one has closed its end
         os._exit(0)  # the starter waits for this one only, and has no child afterwards
+    from credman.server.succession import listen_as_this_process
+
     os.setsid()
-    _listen_as_this_process()
+    listen_as_this_process()
     os.close(ready)
     os.close(waiting)
     from credman.server.loop import serve
@@ -101,17 +103,6 @@ def _listen(folder: str) -> None:
     for wanted, found in zip((LISTENER, LOCK), high, strict=True):
         os.dup2(found, wanted, inheritable=False)
     os.closerange(LOCK + 1, max(high) + 1)
-
-
-def _listen_as_this_process() -> None:
-    # Whoever connects is told the process that listened last, and ends that one on ``lock``.
-    from _socket import socket
-
-    from credman.agent.client import LISTENER
-
-    listener = socket(fileno=LISTENER)
-    listener.listen(_QUEUE)
-    listener.detach()
 
 
 if __name__ == "__main__":

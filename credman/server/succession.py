@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import os
 import select
-import socket
+from _socket import socket as plain_socket
+from typing import TYPE_CHECKING
 
 from credman.agent.client import LISTENER
+
+if TYPE_CHECKING:
+    import socket
 
 _QUEUE = 128
 
@@ -23,6 +27,8 @@ def find_server() -> tuple[bytes, socket.socket]:
         What it is to hold, as frames, and where its successor is told the same; that one ends when
         this is closed.
     """
+    import socket  # not above: what starts the agent waits for this module
+
     source = 0
     while True:
         here, there = socket.socketpair()
@@ -47,7 +53,7 @@ def find_server() -> tuple[bytes, socket.socket]:
 
 def listen_as_this_process() -> None:
     """Whoever connects is told the process that listened last, and ends that one on ``lock``."""
-    listener = socket.socket(fileno=LISTENER)
+    listener = plain_socket(fileno=LISTENER)
     listener.listen(_QUEUE)
     listener.detach()
 
