@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import os
 import select
@@ -93,11 +94,7 @@ def _start(environ: Mapping[str, str], cwd: str, first: bytes) -> bool:
     if len(first) > wire.MAX_REQUEST:
         raise Unavailable("what leads to the keyring is longer than any request")
     make_private_directory(folder)
-    if not client.is_private(folder):
-        raise Unavailable(
-            f"{folder} is not a directory of your own that nobody else can look into",
-            hint="the agent's socket would lie there; chmod 700, or remove it",
-        )
+    _check_folder(folder)
     import credman
 
     package = os.path.dirname(os.path.dirname(os.path.abspath(credman.__file__)))
@@ -155,10 +152,9 @@ def find_status(
         What ``render_status`` of the agent told; None: there is no agent.
 
     Raises:
-        Unavailable: there is one, and it does not answer.
+        Unavailable: there is one, and it does not answer; or there may be one that is not asked.
     """
-    folder = client.find_folder(environ, cwd)
-    connection = None if folder is None else client.connect(folder)
+    connection = _connect(environ, cwd)
     if connection is None:
         return None
     answer = client.exchange(connection, [wire.STATUS, wire.VERSION], seconds)
@@ -180,10 +176,9 @@ def end(environ: Mapping[str, str], cwd: str) -> bool:
         Whether there was one.
 
     Raises:
-        Unavailable: it is still there.
+        Unavailable: it is still there, or there may be one that is not asked.
     """
-    folder = client.find_folder(environ, cwd)
-    connection = None if folder is None else client.connect(folder)
+    connection = _connect(environ, cwd)
     if connection is None:
         return False
     peer = client.peer_of(connection)
@@ -198,6 +193,23 @@ def end(environ: Mapping[str, str], cwd: str) -> bool:
         if not _wait_for_end(peer[0], _END_SECONDS):
             raise Unavailable(f"the agent, process {peer[0]}, does not end")
     return True
+
+
+def _connect(environ: Mapping[str, str], cwd: str) -> _socket.socket | None:
+    folder = client.find_folder(environ, cwd)
+    if folder is None:
+        return None
+    if os.path.lexists(folder):  # what may be behind it is not to be passed over in silence
+        _check_folder(folder)
+    return client.connect(folder)
+
+
+def _check_folder(folder: str) -> None:
+    if not client.is_private(folder):
+        raise Unavailable(
+            f"{folder} is not a directory of your own that nobody else can look into",
+            hint="the agent's socket lies there: chmod 700, or remove it",
+        )
 
 
 def _wait_for_end(pid: int, seconds: float) -> bool:
