@@ -1,6 +1,6 @@
 """The one use-case object: everything a front door may do with tokens is a method here.
 
-It composes configuration, plan and store, and knows no terminal. Writers go through ``_commit``:
+It composes configuration, plan and store, and knows no terminal. Writers go through ``commit``:
 what they want is a function of what is stored, so it is simply asked again when somebody else was
 first.
 """
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from credman.core.errors import (
     CredmanError,
+    NotFound,
     Refused,
     StoreConflict,
     Unavailable,
@@ -39,6 +40,12 @@ _ATTEMPTS = 50
 class Session(View):
     """What may be done with a store, besides looking at it."""
 
+    def check_writable(self) -> None:
+        """Raises: CredmanError: the store cannot be written to."""
+        obstacle = self.snapshot().obstacle
+        if obstacle is not None:
+            raise obstacle
+
     def check_new(self, new: NewToken) -> None:
         """Whether it could be stored, to be known before its value is asked for.
 
@@ -46,9 +53,7 @@ class Session(View):
             NameTaken, UsageError
             CredmanError: the store cannot be written to.
         """
-        obstacle = self.snapshot().obstacle
-        if obstacle is not None:
-            raise obstacle
+        self.check_writable()
         self._changes_for(new, {}, self.snapshot())
 
     def check_first(self, new: NewToken) -> str:
@@ -81,7 +86,7 @@ class Session(View):
             check_value(name, value)
         # The one spelling that reading gives: escaped bytes may be a character together.
         stored = {name: Secret.from_bytes(value.to_bytes()) for name, value in values.items()}
-        changes = self._commit(lambda snapshot: self._changes_for(new, stored, snapshot))
+        changes = self.commit(lambda snapshot: self._changes_for(new, stored, snapshot))
         return next(change.token for change in changes if isinstance(change, PutToken))
 
     def remove(self, name: str) -> Token:
@@ -105,7 +110,7 @@ class Session(View):
                 )
             return [RemoveToken(token.key)]
 
-        self._commit(changes)
+        self.commit(changes)
         return token
 
     def rename(self, name: str, new_name: str) -> Token:
@@ -122,7 +127,7 @@ class Session(View):
 
         token = self.own_token(name)
         check_name("token", new_name)
-        self._commit(lambda snapshot: plan_renaming(token.key, new_name, snapshot))
+        self.commit(lambda snapshot: plan_renaming(token.key, new_name, snapshot))
         return replace(token, key=token.key._replace(name=new_name))
 
     def copy(self, name: str, environment: str) -> tuple[Token, Token]:
@@ -143,8 +148,42 @@ class Session(View):
         token = self.token(name)
         target = find_folded(environment, self.environments()) or environment
         key = token.key._replace(environment=target)
-        changes = self._commit(lambda now: plan_copying(token.key, key, now, self.values))
+        changes = self.commit(
+            lambda stored: plan_copying(token.key, key, stored, self.values, now=datetime.now(UTC))
+        )
         return token, next(change.token for change in changes if isinstance(change, PutToken))
+
+    def change_token(
+        self,
+        key: TokenKey,
+        make: Callable[[Token], Token],
+        values: Mapping[str, Secret] | None = None,
+        *,
+        version: int = 0,
+    ) -> Token:
+        """Args:
+            key: the token's.
+            make: gives the token as it shall be for the one that is stored; pure.
+            values: by field name, of the version of that number.
+
+        Returns:
+            The token as stored.
+
+        Raises:
+            NotFound: it has gone.
+        """
+        from credman.core.model import Address
+        from credman.stores.changes import PutToken
+
+        def changes(snapshot: Snapshot) -> list[Change]:
+            found = snapshot.find_token(key)
+            if found is None:
+                raise NotFound(f"{key.name} is gone: another process removed it")
+            placed = {Address(found.key, version, n): v for n, v in (values or {}).items()}
+            return [PutToken(make(found), placed)]
+
+        done = self.commit(changes)
+        return next(change.token for change in done if isinstance(change, PutToken))
 
     def slot_store(self) -> SlotStore:
         """Raises: Unavailable: this store has no slots of its own."""
@@ -245,7 +284,13 @@ class Session(View):
         former = self.snapshot().find_token(key)
         return key if former is None else former.key
 
-    def _commit(self, make_changes: Callable[[Snapshot], list[Change]]) -> list[Change]:
+    def commit(self, make_changes: Callable[[Snapshot], list[Change]]) -> list[Change]:
+        """Args: make_changes: what to change of what is stored; asked again when somebody else was
+            first.
+
+        Returns:
+            What was changed.
+        """
         snapshot = self.snapshot()
         for _ in range(_ATTEMPTS):
             changes = make_changes(snapshot)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
 
 from credman.core.config import Config
 from credman.core.errors import CredmanError, NotFound, StoreConflict
@@ -11,6 +12,7 @@ from credman.core.names import check_name, find_nearest
 from credman.core.plan import PlanEntry, make_plan, visible_tokens
 from credman.core.scope import Scope, Selection, find_folded
 from credman.core.secret import Secret
+from credman.core.standing import is_dead, refuse_barred
 from credman.stores.base import Snapshot, Store
 
 _LOOKS = 5
@@ -36,6 +38,10 @@ class View:
             self._snapshot = self.store.snapshot()
             self._warn(self._snapshot.warnings)
         return self._snapshot
+
+    def refresh(self) -> None:
+        """The next look is a new one."""
+        self._snapshot = None
 
     def find_snapshot(self, *, reads_again: bool) -> Snapshot | None:
         """Args:
@@ -103,9 +109,11 @@ class View:
         """Returns: the values of a plan, by variable.
 
         Raises:
+            Refused: one of its tokens has expired, was revoked or is compromised.
             StoreConflict: others keep changing the store.
         """
         for _ in range(_LOOKS):
+            self._refuse_barred(entry.token for entry in plan)
             addresses = {entry.variable: entry.address for entry in plan}
             try:
                 values = self.store.reveal(set(addresses.values()))
@@ -143,6 +151,15 @@ class View:
         else:
             hint = f"credman add {name} stores it; credman list shows what there is"
         raise NotFound(f"no token named {name} in {where}", hint=hint)
+
+    def hand_out(self, token: Token) -> dict[str, Secret]:
+        """As ``values``, for somebody who uses them.
+
+        Raises:
+            Refused: it has expired, was revoked or is compromised.
+        """
+        self._refuse_barred([token])
+        return self.values(token)
 
     def values(self, token: Token) -> dict[str, Secret]:
         """Returns: the values of the token's current version, by field, in field order.
@@ -183,6 +200,13 @@ class View:
                 hint=f"-e {token.key.environment} names the one it comes from",
             )
         return token
+
+    def _refuse_barred(self, tokens: Iterable[Token]) -> None:
+        listed = list(tokens)
+        refuse_barred(listed, datetime.now(UTC))
+        for token in {t.key: t for t in listed}.values():
+            if is_dead(token):
+                self._warn([f"{token.key.name} was dead when its provider was asked"])
 
     def _warn(self, warnings: Sequence[str]) -> None:
         self.warnings.extend(w for w in warnings if w not in self.warnings)

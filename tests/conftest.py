@@ -23,6 +23,7 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home.mkdir(mode=0o700)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("CREDMAN_HOME", str(tmp_path / "credman"))
+    monkeypatch.setenv("CREDMAN_OFFLINE", "1")  # no provider is asked but by tests that run one
     monkeypatch.setenv("CREDMAN_AGENT", "off")  # none is started but by tests that end it
 
 

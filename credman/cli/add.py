@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
+from credman.cli.adding import check_live
 from credman.cli.context import Context
 from credman.cli.create import create_store
 from credman.cli.options import Invocation, command
@@ -17,8 +19,8 @@ from credman.cli.values import (
     refuse_value_as_argument,
 )
 from credman.core.errors import Interrupted, NotFound, UsageError, VaultExists
-from credman.core.intervals import parse_date, parse_interval
-from credman.core.model import Field, Schedule
+from credman.core.intervals import parse_date, parse_duration, parse_interval
+from credman.core.model import Field, Recipe, Schedule
 from credman.core.names import (
     BASE_ENVIRONMENT,
     check_name,
@@ -27,7 +29,7 @@ from credman.core.names import (
 )
 from credman.core.secret import Secret, mask
 from credman.output.process import MAX_STRING_BYTES
-from credman.providers.catalogue import Catalogue, Provider, load_catalogue
+from credman.providers.catalogue import Catalogue, Provider
 from credman.session import Session
 from credman.stores.additions import NewToken
 
@@ -58,6 +60,16 @@ def add(
     rotate_every: Annotated[
         str | None, typer.Option("--rotate-every", metavar="90d", help="Days or weeks")
     ] = None,
+    command: Annotated[
+        str | None,
+        typer.Option("--command", metavar="CMD", help="Prints the value, again when it ends"),
+    ] = None,
+    ttl: Annotated[
+        str | None, typer.Option("--ttl", metavar="50m", help="How long a printed value is good")
+    ] = None,
+    shell: Annotated[
+        bool, typer.Option("--shell", help="Run CMD by /bin/sh, not as a program")
+    ] = False,
     isolated: Annotated[
         bool, typer.Option("--isolated", help="Its environment inherits nothing from default")
     ] = False,
@@ -66,18 +78,19 @@ def add(
         bool, typer.Option("--replace", help="Give an existing token a new version")
     ] = False,
     no_check: Annotated[
-        bool, typer.Option("--no-check", help="Do not look whether the value looks right")
+        bool, typer.Option("--no-check", help="Do not look whether the value looks right or works")
     ] = False,
 ) -> None:
     """Store a token.
 
     The value is asked for, hidden; or piped in: all of standard input less one line end, or as it
-    stands if it is a file (add gcp < key.json). NAME may be a provider's name (hf, openai, aws, …):
-    then its variables come from the catalogue.
+    stands if it is a file (add gcp < key.json). With --command a program prints it, now and
+    whenever it has ended. Its provider is asked whether it works. NAME may be a provider's name
+    (hf, openai, aws, …): then its variables come from the catalogue.
 
     Example: credman add hf -e prod
     """
-    catalogue = load_catalogue()
+    catalogue = invocation.context.catalogue
     words = (*(var or ()), *(field or ()), *note.split())
     given = (name, invocation.env, invocation.profile, provider, expires, *words)
     refuse_value_as_argument(catalogue, given)
@@ -99,9 +112,11 @@ def add(
         schedule=_schedule(expires, rotate_every),
         isolated=isolated,
         replace=replace,
+        recipe=_recipe(command, ttl, uses_shell=shell),
     )
     context = invocation.context
-    refuse_to_ask_for_file(new, is_terminal=context.stdin.is_terminal)
+    is_typed = context.stdin.is_terminal and new.recipe is None
+    refuse_to_ask_for_file(new, is_terminal=is_typed)
     session = invocation.open_session()
     is_first = not session.store.exists()
     source = TokenSource(invocation, catalogue, known, check=not no_check)
@@ -110,13 +125,19 @@ def add(
         is_first, values = _begin(invocation, session, new, source, known)
     elif replace and not is_described:
         new, known = _as_before(new, session, catalogue)
-        refuse_to_ask_for_file(new, is_terminal=context.stdin.is_terminal)
+        refuse_to_ask_for_file(new, is_terminal=is_typed)
         source = TokenSource(invocation, catalogue, known, check=not no_check)
     session.check_new(new)
     invocation.report(session)
     if values is None:
         _announce(context, new, known, session.target_environment())
-        values = _read(source, new, is_first=is_first)
+        if new.recipe is None:
+            values = _read(source, new, is_first=is_first)
+        else:
+            new, values = _run(context, new, new.recipe)
+    said = "not checked"
+    if not no_check:
+        new, said = check_live(invocation, new, known, values)
     for variable in (v for f in new.fields for v in f.variables if is_proxy_variable(v)):
         context.warn(f"{variable} redirects the network traffic of most programs")
     files = {f.name for f in new.fields if f.is_file}
@@ -128,7 +149,7 @@ def add(
     masked = _masked(catalogue, new.fields, values)
     number = token.current.number
     named = token.key.name if number == 1 else f"{token.key.name} #{number}"
-    context.note(f"stored {named}{masked}, not checked")
+    context.note(f"stored {named}{masked}, {said}")
     if known is None and number == 1 and not no_check:
         for hint in find_hints(catalogue, new.fields, values):
             context.note(hint)
@@ -156,7 +177,7 @@ def _begin(
     """
     environment = session.check_first(new)
     values: dict[str, Secret] | None = None
-    if not invocation.context.stdin.is_terminal:
+    if not invocation.context.stdin.is_terminal and new.recipe is None:
         _announce(invocation.context, new, provider, environment)
         values = source.read(new.fields)
     try:
@@ -179,9 +200,36 @@ def _announce(context: Context, new: NewToken, provider: Provider | None, enviro
     variables = ", ".join(v for f in new.fields for v in f.variables)
     title = new.name if provider is None else provider.title
     context.note(f"{title} → {variables}, environment {environment}")
-    asks = context.stdin.is_terminal
+    asks = context.stdin.is_terminal and new.recipe is None
     if asks and provider is not None and "{" not in provider.create_url:
         context.note(f"create one: {provider.create_url}")
+
+
+def _recipe(command: str | None, ttl: str | None, *, uses_shell: bool) -> Recipe | None:
+    if command is None:
+        if ttl is not None or uses_shell:
+            raise UsageError("--ttl and --shell belong to --command")
+        return None
+    from credman.upkeep.renewing import check_command
+
+    if ttl is None:
+        raise UsageError("--ttl is missing", hint="--ttl 50m: how long a printed value is good")
+    try:
+        seconds = int(parse_duration(ttl).total_seconds())
+    except UsageError as error:
+        raise UsageError(f"--ttl: {error.message}", hint=error.hint) from None
+    check_command(command, uses_shell=uses_shell)
+    return Recipe(command, seconds, uses_shell)
+
+
+def _run(context: Context, new: NewToken, recipe: Recipe) -> tuple[NewToken, dict[str, Secret]]:
+    from credman.upkeep.renewing import run_recipe
+
+    now = datetime.now(UTC).replace(microsecond=0)
+    values, ends_at = run_recipe(
+        recipe, new.fields, name=new.name, environ=context.inherited, cwd=context.cwd, now=now
+    )
+    return dataclasses.replace(new, ends_at=ends_at), values
 
 
 def _masked(catalogue: Catalogue, fields: tuple[Field, ...], values: dict[str, Secret]) -> str:

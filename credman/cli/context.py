@@ -18,6 +18,7 @@ from credman.core.paths import Paths, find_paths
 from credman.core.runtime import is_unattended
 
 if TYPE_CHECKING:
+    from credman.providers.catalogue import Catalogue
     from credman.stores.base import Keeper, Unlocker
 
 
@@ -111,6 +112,17 @@ class Context:
     @property
     def is_unattended(self) -> bool:
         return is_unattended(self.environ)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The providers, with those that the caller describes himself.
+
+        Raises:
+            UsageError: one of his files is not as it should be.
+        """
+        from credman.providers.catalogue import load_catalogue
+
+        return load_catalogue(self.paths.providers)
 
     def note(self, text: str) -> None:
         """One line for the person, on stderr; what a terminal would act upon is shown escaped.

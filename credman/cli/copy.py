@@ -6,7 +6,6 @@ from credman.cli.options import Invocation, command
 from credman.cli.values import refuse_value_as_argument
 from credman.core.errors import UsageError
 from credman.core.names import check_name
-from credman.providers.catalogue import load_catalogue
 
 if TYPE_CHECKING:
     import typer
@@ -32,7 +31,7 @@ def copy(
     """
     if to_env is None:
         raise UsageError("--to-env is missing", hint=f"credman copy {name} --to-env ENV")
-    refuse_value_as_argument(load_catalogue(), (name, to_env))
+    refuse_value_as_argument(invocation.context.catalogue, (name, to_env))
     check_name("environment", to_env)
     session = invocation.open_session()
     token, copied = session.copy(name, to_env)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
+from credman.cli.giving import prepare_tokens
 from credman.cli.options import Invocation, command, parse_only
 from credman.cli.shell import guess_shell
 from credman.core.errors import Refused, UsageError
@@ -59,6 +60,8 @@ def env(
     syntax = _choose_syntax(shell, context.parent)
     session = invocation.open_session()
     plan = session.plan(parse_only(only))
+    if not unset:
+        plan = prepare_tokens(invocation, session, plan, parse_only(only))
     if unset:
         text = render_unset(syntax, (entry.variable for entry in plan))
     else:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from credman.cli.giving import prepare_tokens
 from credman.cli.options import Invocation, Result, command, parse_only
 from credman.core.errors import UsageError
 from credman.output.process import prepare_execution
@@ -28,7 +29,8 @@ def execute(
             "the command to run comes after --", hint="credman exec prod -- python train.py"
         )
     session = invocation.open_session()
-    plan = session.plan(parse_only(only))
+    chosen = parse_only(only)
+    plan = prepare_tokens(invocation, session, session.plan(chosen), chosen)
     values = session.reveal(plan)
     invocation.report(session)
     if not plan:

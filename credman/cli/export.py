@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from credman.cli.giving import prepare_tokens
 from credman.cli.options import Invocation, command, parse_only
 from credman.core.errors import Refused, UsageError
 from credman.core.names import BASE_ENVIRONMENT
@@ -52,7 +53,8 @@ def export(
             hint="-o FILE writes them to a new file; to see them: --reveal",
         )
     session = invocation.open_session()
-    plan = session.plan(parse_only(only))
+    wanted = parse_only(only)
+    plan = prepare_tokens(invocation, session, session.plan(wanted), wanted)
     refuse_files(plan)
     name = session.environment().name
     data = render_file(chosen, session.reveal(plan), environment=name, profile=session.profile())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+from credman.cli.giving import prepare_token
 from credman.cli.options import Invocation, Result, command
 from credman.core.errors import NotFound, Refused, UsageError
 from credman.core.model import Token
@@ -38,9 +39,10 @@ def get(
             hint=f"to see it: credman get {name} --reveal; to paste it: --clip",
         )
     session = invocation.open_session()
-    token = session.token(name)
+    token = prepare_token(invocation, session, session.token(name))
+    values = session.hand_out(token)
     invocation.report(session)
-    value = _choose(token, session.values(token), field)
+    value = _choose(token, values, field)
     if clip:
         from credman.cli.clipboard import copy_for_a_while
 

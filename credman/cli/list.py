@@ -15,7 +15,7 @@ from credman.cli.render import (
     render_table,
     token_facts,
 )
-from credman.core.model import Token
+from credman.core.model import Token, VersionState
 from credman.core.names import BASE_ENVIRONMENT
 from credman.session import Session
 
@@ -65,6 +65,15 @@ def list_tokens(
         if overdue is not None and overdue > 0:
             days = "1 day" if overdue == 1 else f"{overdue} days"
             context.note(f"{token.key.name} is {days} overdue for rotation")
+        current = token.current
+        if current.state is not VersionState.CURRENT:
+            context.note(f"{token.key.name} is {current.state.value}, and is not handed out")
+        if token.rotation is not None:
+            place = f"{token.key.name} -e {token.key.environment}"
+            context.note(
+                f"a rotation of {token.key.name} is not finished: credman rotate {place} "
+                "--resume, or --abort"
+            )
     _note_recovery(invocation, session)
 
 
@@ -78,7 +87,7 @@ def _row(context: Context, token: Token, now: datetime, with_profile: bool) -> l
         render_age(token.current.created_at, now),
         render_expiry(token, now),
         render_rotation(token, now),
-        render_state(token),
+        render_state(token, now),
     ]
 
 

@@ -65,13 +65,13 @@ def remember_names(context: Context, config: Config, store_url: str, snapshot: S
             ],
             "tokens": [_token_to_json(token) for token in snapshot.tokens],
         }
-        _change(path, _key(context, store_url), entry)
+        _change(path, name_store(context, store_url), entry)
 
 
 def forget_names(context: Context, store_url: str) -> None:
     """Forgets what a store held. Never fails."""
     with contextlib.suppress(Exception):
-        _change(cache_file(context.paths.state), _key(context, store_url), None)
+        _change(cache_file(context.paths.state), name_store(context, store_url), None)
 
 
 def recall_names(context: Context, config: Config, store_url: str) -> Names | None:
@@ -83,7 +83,7 @@ def recall_names(context: Context, config: Config, store_url: str) -> Names | No
     if config.cache == _OFF:
         return None
     stores = _parse(_read(cache_file(context.paths.state)))
-    entry = stores.get(_key(context, store_url))
+    entry = stores.get(name_store(context, store_url))
     if entry is None:
         return None
     try:
@@ -95,7 +95,8 @@ def recall_names(context: Context, config: Config, store_url: str) -> Names | No
         return None
 
 
-def _key(context: Context, store_url: str) -> str:
+def name_store(context: Context, store_url: str) -> str:
+    """Returns: one name for a store, however its URL is written."""
     scheme, _, rest = store_url.partition(":")
     if scheme == "file":
         from credman.stores.location import resolve
@@ -181,7 +182,7 @@ def _token_to_json(token: Token) -> dict[str, object]:
             }
             for version in token.versions
         ],
-        "expires_at": schedule.expires_at and format_instant(schedule.expires_at),
+        "expires_at": token.expires_at and format_instant(token.expires_at),
         "rotate_every": _interval_or_none(schedule.rotate_every),
         "remind_before": _intervals(schedule.remind_before),
         "grace": _interval_or_none(schedule.grace),
@@ -248,7 +249,8 @@ def _token_from_json(item: object) -> Token:
                 ),
                 unsure=unsure,
             )
-            if [v.state for v in token.versions].count(VersionState.CURRENT) == 1:
+            states = [v.state for v in token.versions]
+            if states.count(VersionState.CURRENT) < 2 and {*states} - {VersionState.STAGED}:
                 return token
     raise ValueError
 

@@ -26,6 +26,7 @@ from credman.stores.base import SCHEMES, Keeper, Store, Surroundings, open_store
 
 if TYPE_CHECKING:
     from credman.output.process import Execution
+    from credman.upkeep.common import Providers
 
     Result = Execution | int | None
 else:
@@ -54,6 +55,7 @@ class Invocation:
     _source: PassphraseSource | None = field(default=None, repr=False)
     _config: Config | None = None
     _handover: Handover | None = field(default=None, repr=False)
+    _providers: Providers | None = field(default=None, repr=False)
     _sessions: list[tuple[Session, str]] = field(default_factory=list, repr=False)
 
     @property
@@ -122,6 +124,15 @@ class Invocation:
     def store_url(self) -> str:
         """The store that was chosen, as ``open_store`` takes it."""
         return self._url(self.config)
+
+    @property
+    def providers(self) -> Providers:
+        """Whom to ask about tokens."""
+        if self._providers is None:
+            from credman.cli.network import make_providers
+
+            self._providers = make_providers(self.context, self.config)
+        return self._providers
 
     def open_session(self) -> Session:
         config, environ = self.config, self.context.environ

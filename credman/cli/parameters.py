@@ -47,6 +47,9 @@ EnvironmentArgument = Annotated[
     str | None, typer.Argument(metavar="ENV", help="Environment, as with -e", show_default=False)
 ]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The token's name")]
+VersionOption = Annotated[
+    str | None, typer.Option("--version", metavar="N", help="The number of the version")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON")]
 YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask")]
 OnlyOption = Annotated[

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from credman.cli.options import Invocation, Result, command
 from credman.cli.render import NOTHING, render_json, render_table
 from credman.core.names import check_name
-from credman.providers.catalogue import Provider, find_problems, load_catalogue
+from credman.providers.catalogue import Provider, find_problems
 
 if TYPE_CHECKING:
     import typer
@@ -32,7 +32,7 @@ def providers(
         check_name("provider", name)
     if validate:
         return _validate(invocation, name, json=json)
-    context, catalogue = invocation.context, load_catalogue()
+    context, catalogue = invocation.context, invocation.context.catalogue
     chosen = [catalogue.get(name)] if name else list(catalogue.providers.values())
     if json:
         context.stdout.print(render_json({"providers": [_facts(p) for p in chosen]}))
@@ -49,7 +49,7 @@ def providers(
 
 
 def _validate(invocation: Invocation, name: str | None, *, json: bool) -> int:
-    catalogue, problems = find_problems()
+    catalogue, problems = find_problems(invocation.context.paths.providers)
     names = {*catalogue.providers, *problems}
     if name is not None:
         folded = name.casefold()

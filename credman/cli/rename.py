@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 from credman.cli.options import Invocation, command
 from credman.cli.values import refuse_value_as_argument
 from credman.core.names import check_name
-from credman.providers.catalogue import load_catalogue
 
 if TYPE_CHECKING:
     import typer
@@ -25,7 +24,7 @@ def rename(
 
     Example: credman rename hf hf-write -e prod
     """
-    refuse_value_as_argument(load_catalogue(), (name, new_name))
+    refuse_value_as_argument(invocation.context.catalogue, (name, new_name))
     check_name("token", new_name)
     session = invocation.open_session()
     former = session.own_token(name)

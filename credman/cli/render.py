@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from credman.cli.context import Context
 from credman.core.errors import UsageError
 from credman.core.intervals import format_instant, parse_interval
-from credman.core.model import Token
+from credman.core.model import Token, VersionState
 
 NOTHING = "–"
 JSON_VERSION = 1
@@ -70,10 +70,15 @@ def render_age(since: datetime, now: datetime) -> str:
 
 
 def render_expiry(token: Token, now: datetime) -> str:
-    expires_at = token.schedule.expires_at
+    expires_at = token.expires_at
     if expires_at is None:
         return NOTHING
-    return "expired" if expires_at <= now else f"in {_days(expires_at - now)} d"
+    if expires_at <= now:
+        return "expired"
+    left = expires_at - now
+    if left < timedelta(days=1):
+        return f"in {render_seconds(int(left.total_seconds()))}"
+    return f"in {_days(left)} d"
 
 
 def render_rotation(token: Token, now: datetime) -> str:
@@ -83,9 +88,35 @@ def render_rotation(token: Token, now: datetime) -> str:
     return "overdue" if overdue > 0 else f"in {-overdue} d"
 
 
-def render_state(token: Token) -> str:
-    """Returns: ``unsure`` for what came back from an older copy and nobody has checked since."""
-    return "unsure" if token.unsure else "not checked"
+def render_state(token: Token, now: datetime) -> str:
+    """Returns: ``unsure`` for what came back from an older copy and nobody has checked since; else
+    what its provider said of it last, and when."""
+    current = token.current
+    if current.state is not VersionState.CURRENT:
+        return str(current.state.value)
+    if token.unsure:
+        return "unsure"
+    if token.rotation is not None:
+        return f"rotation {token.rotation.stage.value}"
+    finding = current.finding
+    if finding is None:
+        return "not checked"
+    since = render_since(finding.at, now)
+    return f"{finding.liveness.value} {since}"
+
+
+def render_since(moment: datetime, now: datetime) -> str:
+    """Returns: ``2 h ago``; a clock that was set back gives ``just now``."""
+    seconds = int((now - moment).total_seconds())
+    return "just now" if seconds < 60 else f"{render_seconds(seconds)} ago"
+
+
+def render_seconds(seconds: int) -> str:
+    """Returns: ``50 min``, ``2 h``, ``3 d``, in the largest unit that fills."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 def days_overdue(token: Token, now: datetime) -> int | None:
@@ -102,7 +133,7 @@ def days_overdue(token: Token, now: datetime) -> int | None:
 
 def token_facts(token: Token) -> dict[str, object]:
     """Returns: what JSON says of a token; no value."""
-    schedule = token.schedule
+    schedule, finding = token.schedule, token.current.finding
     return {
         "name": token.key.name,
         "environment": token.key.environment,
@@ -111,10 +142,24 @@ def token_facts(token: Token) -> dict[str, object]:
         "variables": list(token.variables),
         "version": token.current.number,
         "created_at": format_instant(token.current.created_at),
-        "expires_at": schedule.expires_at and format_instant(schedule.expires_at),
+        "expires_at": token.expires_at and format_instant(token.expires_at),
         "rotate_every": schedule.rotate_every,
-        "state": render_state(token),
+        "state": current_state(token),
+        "checked_at": finding and format_instant(finding.at),
+        "identity": finding.identity if finding else None,
+        "scopes": finding.scopes if finding else None,
+        "rotation": None if token.rotation is None else token.rotation.stage.value,
     }
+
+
+def current_state(token: Token) -> str:
+    """Returns: the state in one word, for scripts."""
+    current = token.current
+    if current.state is not VersionState.CURRENT:
+        return str(current.state.value)
+    if token.unsure:
+        return "unsure"
+    return "not checked" if current.finding is None else str(current.finding.liveness.value)
 
 
 def _days(span: timedelta) -> int:
@@ -122,6 +167,6 @@ def _days(span: timedelta) -> int:
 
 
 def _style(cell: str) -> str:
-    if cell in ("overdue", "expired"):
+    if cell in ("overdue", "expired", "compromised", "revoked") or cell.startswith("dead"):
         return "red"
     return "dim" if cell in (NOTHING, "not checked") else ""

@@ -178,7 +178,7 @@ def report_error(context: Context, error: CredmanError, argv: Sequence[str]) -> 
     """
     for label, text in (("error", error.message), ("hint", error.hint)):
         for word in _words(argv):
-            if word in text and _may_be_token(word):
+            if word in text and _may_be_token(context, word):
                 text = text.replace(word, "…")
         if text:
             context.note(f"{PROGRAM}: {label}: {text}")
@@ -190,15 +190,13 @@ def _words(argv: Sequence[str]) -> list[str]:
     return sorted(words, key=len, reverse=True)
 
 
-def _may_be_token(word: str) -> bool:
+def _may_be_token(context: Context, word: str) -> bool:
     if len(word) < _SHORTEST_TOKEN:
         return False
     if looks_like_value(word):
         return True
-    from credman.providers.catalogue import load_catalogue
-
     with contextlib.suppress(CredmanError):
-        return load_catalogue().identify(word) is not None
+        return context.catalogue.identify(word) is not None
     return True
 
 

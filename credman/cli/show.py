@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from credman.cli.context import Context
 from credman.cli.options import Invocation, command
 from credman.cli.render import (
     NOTHING,
@@ -11,6 +12,7 @@ from credman.cli.render import (
     render_expiry,
     render_json,
     render_rotation,
+    render_seconds,
     render_state,
     token_facts,
 )
@@ -35,7 +37,7 @@ def show(invocation: Invocation, name: NameArgument, json: JsonOption = False) -
     fields = [f for f in token.fields if f.name in values]
     shown = {
         **{f.name: str(values[f.name]) for f in fields},
-        **_mask({f.name: values[f.name] for f in fields if f.secret}),
+        **_mask(invocation.context, {f.name: values[f.name] for f in fields if f.secret}),
     }
     if json:
         facts = {
@@ -60,11 +62,13 @@ def show(invocation: Invocation, name: NameArgument, json: JsonOption = False) -
         ("profile", token.key.profile),
         ("provider", quote_untrusted(token.provider or NOTHING)),
         *((", ".join(f.variables), quote_untrusted(shown[f.name])) for f in fields),
+        *_describe_recipe(token),
         ("version", f"{token.current.number}, stored {_render_stored(token, now)}"),
         *((f"version {v.number}", v.state.value) for v in token.versions if v != token.current),
+        *_describe_finding(token),
         ("expires", _render_expiry_date(token, now)),
         ("rotate", _render_interval(token, now)),
-        ("state", render_state(token)),
+        ("state", render_state(token, now)),
         ("note", quote_untrusted(token.note) or NOTHING),
     ]
     width = max(len(label) for label, _ in rows)
@@ -73,14 +77,29 @@ def show(invocation: Invocation, name: NameArgument, json: JsonOption = False) -
         invocation.context.stdout.print(f"  {label:<{width}}  {text}")
 
 
-def _mask(values: Mapping[str, Secret]) -> dict[str, str]:
+def _mask(context: Context, values: Mapping[str, Secret]) -> dict[str, str]:
     masked = {name: mask(value) for name, value in values.items()}
     if {*masked.values()} <= {mask("")}:  # of what shows nothing, no beginning is looked for
         return masked
-    from credman.providers.catalogue import load_catalogue
-
-    head = load_catalogue().public_head
+    head = context.catalogue.public_head
     return {name: mask(value, head=head(value)) for name, value in values.items()}
+
+
+def _describe_recipe(token: Token) -> list[tuple[str, str]]:
+    recipe = token.recipe
+    if recipe is None:
+        return []
+    shell = ", in a shell" if recipe.uses_shell else ""
+    span = render_seconds(recipe.ttl_seconds)
+    return [("command", f"{quote_untrusted(recipe.command)}{shell}, good for {span}")]
+
+
+def _describe_finding(token: Token) -> list[tuple[str, str]]:
+    finding = token.current.finding
+    if finding is None:
+        return []
+    said = ", ".join(filter(None, (finding.identity, finding.scopes)))
+    return [("known as", quote_untrusted(said))] if said else []
 
 
 def _render_stored(token: Token, now: datetime) -> str:
@@ -89,7 +108,7 @@ def _render_stored(token: Token, now: datetime) -> str:
 
 
 def _render_expiry_date(token: Token, now: datetime) -> str:
-    expires_at = token.schedule.expires_at
+    expires_at = token.expires_at
     return (
         NOTHING
         if expires_at is None

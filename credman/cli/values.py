@@ -19,7 +19,7 @@ def find_provider(catalogue: Catalogue, variables: Iterable[str]) -> Provider | 
     """Returns: whose token it is that these variables carry; None if that is not plain. One part
     alone is no token of a provider whose tokens have several."""
     found = [catalogue.find_by_variable(variable) for variable in variables]
-    single = {p.name: p for p in found if p is not None and len(p.fields) == 1}
+    single = {p.name: p for p in found if p is not None and p.main_field is not None}
     return single.popitem()[1] if len(single) == 1 else None
 
 
@@ -44,13 +44,13 @@ def plan_fields(
         own = {f.name: f for f in provider.fields} if provider else {}
         return tuple(_make_field((part,), own.get(part)) for part in parts)
     if variables:
-        if provider is not None and len(provider.fields) > 1:
+        if provider is not None and provider.main_field is None:
             names = ", ".join(f.name for f in provider.fields)
             raise UsageError(
                 f"a token of {provider.title} has several parts, so --var cannot name it",
                 hint=f"--field VAR for each part; by default {names}",
             )
-        return (_make_field(tuple(variables), provider.fields[0] if provider else None),)
+        return (_make_field(tuple(variables), provider.main_field if provider else None),)
     if provider is not None:
         return tuple(_make_field(f.variables, f) for f in provider.fields)
     return (_make_field((check_variable(variable_from_name(name)),), None),)
@@ -139,6 +139,7 @@ class TokenSource:
     Args:
         provider: whose shapes they should have; None: any.
         check: whether to look at shapes at all.
+        former: values that stay where no new one is given.
     """
 
     def __init__(
@@ -148,8 +149,11 @@ class TokenSource:
         provider: Provider | None,
         *,
         check: bool,
+        former: Mapping[str, Secret] | None = None,
     ) -> None:
         self._context = invocation.context
+        self._former = former or {}
+        self._is_new = former is not None
         self._is_attended = invocation.source.is_attended()
         self._catalogue = catalogue
         self._provider = provider
@@ -179,9 +183,10 @@ class TokenSource:
                 "there is nothing on standard input",
                 hint="pipe the value in, or run credman on a terminal, where it asks",
             )
-        if self._is_alone:
-            whole = data if fields[0].is_file else strip_line_end(data)
-            found = {fields[0].name: Secret.from_bytes(whole)}
+        alone = self._find_alone(fields, data)
+        if alone is not None:
+            whole = data if alone.is_file else strip_line_end(data)
+            found = {alone.name: Secret.from_bytes(whole)}
         else:
             found = parse_assignments(data, [f.name for f in fields])
             missing = [f.name for f in fields if f.name not in found and not self._is_optional(f)]
@@ -195,6 +200,16 @@ class TokenSource:
                 check_value(field.name, found[field.name])
                 self._doubt(field, found[field.name])
         return found
+
+    def _find_alone(self, fields: Sequence[Field], data: bytes) -> Field | None:
+        """Returns: the field whose value all of the input is: the only one, or the only one that
+        is needed where nothing says which."""
+        if len(fields) == 1:
+            return fields[0]
+        needed = [f for f in fields if not self._is_optional(f)]
+        names = tuple(f"{f.name}=".encode() for f in fields)
+        says_which = any(line.lstrip().startswith(names) for line in data.split(b"\n"))
+        return needed[0] if len(needed) == 1 and not says_which else None
 
     def _ask(self, fields: Sequence[Field]) -> dict[str, Secret]:
         if not self._is_attended:
@@ -218,6 +233,10 @@ class TokenSource:
         name = "token" if self._is_alone else quote_untrusted(field.name)
         what = known.prompt if known else name
         optional = ", Enter for none" if self._is_optional(field) else ""
+        if field.name in self._former:
+            optional = f", Enter for {quote_untrusted(self._former[field.name])}"
+        elif self._is_new:
+            what = f"new {what}"
         try:
             if field.secret:
                 answer: str = terminal.read_hidden(f"{what} (hidden{optional}): ")
@@ -245,6 +264,8 @@ class TokenSource:
             raise Refused("nothing was stored")
 
     def _is_optional(self, field: Field) -> bool:
+        if field.name in self._former:
+            return True
         known = self._provider_field(field)
         return known is not None and known.optional
 
@@ -252,6 +273,6 @@ class TokenSource:
         if self._provider is None:
             return None
         own = self._provider.fields
-        if len(own) == 1 and self._is_alone:  # under another variable it is still that value
-            return own[0]
-        return next((f for f in own if f.name == field.name), None)
+        # Under another variable it is still that value.
+        main = self._provider.main_field if self._is_alone else None
+        return next((f for f in own if f.name == field.name), main)

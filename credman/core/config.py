@@ -9,20 +9,36 @@ import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from credman.core.errors import Unavailable, UsageError
+from credman.core.intervals import parse_duration
 from credman.core.model import Environment
 from credman.core.names import check_name
 
-_KEYS = {"environment", "profile", "store", "keyring", "agent", "cache", "environments"}
+_KEYS = {
+    "environment",
+    "profile",
+    "store",
+    "keyring",
+    "agent",
+    "cache",
+    "network",
+    "timeout",
+    "warn_before",
+    "environments",
+}
 _OFF = "off"
 _MAX_BYTES = 1024 * 1024
+_LONGEST_TIMEOUT_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """Args: keyring: ``off``, or the class of a backend of the ``keyring`` package; None: any that
-    works; agent, cache: ``off``, or None: there may be an agent, and a cache of names."""
+    works; agent, cache, network: ``off``, or None: there may be an agent, a cache of names, and
+    providers may be asked; timeout: seconds without a byte after which a provider is given up;
+    warn_before: with less left than this until it ends by itself, a token is warned of."""
 
     environment: str | None = None
     profile: str | None = None
@@ -30,6 +46,9 @@ class Config:
     keyring: str | None = None
     agent: str | None = None
     cache: str | None = None
+    network: str | None = None
+    timeout: int = 5
+    warn_before: timedelta = timedelta(days=1)
     environments: Mapping[str, Environment] = field(default_factory=dict)
 
 
@@ -62,6 +81,9 @@ def parse_config(text: str, *, source: str) -> Config:
         keyring=_text(table, "keyring", source),
         agent=_switch(table, "agent", source),
         cache=_switch(table, "cache", source),
+        network=_switch(table, "network", source),
+        timeout=_timeout(table, source),
+        warn_before=_duration(table, "warn_before", source),
         environments=_environments(table.get("environments", {}), source),
     )
 
@@ -123,6 +145,23 @@ def _switch(table: Mapping[str, object], key: str, source: str) -> str | None:
     if value not in (None, "on", _OFF):
         raise UsageError(f"{source}: {key} must be on or off")
     return None if value == "on" else value
+
+
+def _timeout(table: Mapping[str, object], source: str) -> int:
+    value = table.get("timeout", Config().timeout)
+    if type(value) is not int or not 1 <= value <= _LONGEST_TIMEOUT_SECONDS:
+        raise UsageError(
+            f"{source}: timeout must be a number of seconds from 1 to {_LONGEST_TIMEOUT_SECONDS}"
+        )
+    return value
+
+
+def _duration(table: Mapping[str, object], key: str, source: str) -> timedelta:
+    text = _text(table, key, source)
+    try:
+        return Config().warn_before if text is None else parse_duration(text)
+    except UsageError as error:
+        raise UsageError(f"{source}: {key}: {error.message}", hint=error.hint) from None
 
 
 def _check(source: str, kind: str, name: str | None) -> None:

@@ -42,10 +42,90 @@ class Address(NamedTuple):
 
 class VersionState(Enum):
     STAGED = "staged"
+    """A rotation is making it; it is not handed out."""
     CURRENT = "current"
     RETIRING = "retiring"
+    """It has a successor, and is still valid at its provider as far as is known."""
     REVOKED = "revoked"
+    """Proven dead, or said to be by its owner; its values are gone."""
     COMPROMISED = "compromised"
+    """Somebody else may know it. It is not handed out, and has its values until it is dead."""
+
+
+class Liveness(Enum):
+    """What a provider said of a value."""
+
+    LIVE = "live"
+    DEAD = "dead"
+    UNKNOWN = "unknown"
+    """It could not be asked, or its answer says neither. Never stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the provider said of a version's values, when it was asked last.
+
+    Args:
+        liveness: live or dead.
+        at: when, UTC.
+        identity: who it is there, in words.
+        account: what stays the same from a token to its successor; empty if nothing does.
+        scopes: what it may do there, in words.
+    """
+
+    liveness: Liveness
+    at: datetime
+    identity: str = ""
+    account: str = ""
+    scopes: str = ""
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+class Stage(Enum):
+    """How far a rotation has come; each is on disk before the next begins."""
+
+    ASKING = "asking"
+    """The provider is about to be asked for a new value, or was: its answer is not known."""
+    ANSWERED = "answered"
+    """Its raw answer is stored, and not read yet."""
+    STAGED = "staged"
+    VERIFIED = "verified"
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """A rotation that is not finished.
+
+    Args:
+        version: the number of the version that it makes.
+        stage: what is done of it.
+        is_automatic: the provider makes the new value when asked by the old one.
+        started_at: UTC.
+        grace: how long the old version shall live after it, such as ``7d``; None: as usual.
+    """
+
+    version: int
+    stage: Stage
+    is_automatic: bool
+    started_at: datetime
+    grace: str | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A command that prints the value of a temporary token.
+
+    Args:
+        command: as it was given.
+        ttl_seconds: how long a value that it prints is good for, unless it says so itself.
+        uses_shell: it is a shell's text, and not a program with its arguments.
+    """
+
+    command: str
+    ttl_seconds: int
+    uses_shell: bool = False
+    extra: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +152,16 @@ class Version:
 
     Args:
         number: 1, 2, …; never used twice in a token.
-        state: exactly one version of a token is CURRENT.
+        state: at most one version of a token is CURRENT.
         created_at: when it was stored, UTC.
         fields: names of the fields this version has values for.
+        expires_at: when it ends by itself, UTC, by its provider or its command; None: not known.
+        retiring_at: since when it has a successor, UTC.
+        grace: how long it was to live from then on, such as ``7d``; None: as usual.
+        ended_at: when it was proven or said to be dead, UTC.
+        ended_by: who ended it and how, in words.
+        ids: what its provider calls it, by the catalogue's names; no secrets.
+        finding: what its provider said of it last.
     """
 
     number: int
@@ -82,6 +169,13 @@ class Version:
     created_at: datetime
     fields: tuple[str, ...]
     extra: Mapping[str, object] = field(default_factory=dict)
+    expires_at: datetime | None = None
+    retiring_at: datetime | None = None
+    grace: str | None = None
+    ended_at: datetime | None = None
+    ended_by: str = ""
+    ids: Mapping[str, str] = field(default_factory=dict)
+    finding: Finding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +198,11 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Args: unsure: it came back from an older copy, and nobody has checked it since."""
+    """Args:
+    unsure: it came back from an older copy, and nobody has checked it since.
+    rotation: the one that is not finished, if any.
+    recipe: what prints its value, for a temporary token.
+    """
 
     key: TokenKey
     fields: tuple[Field, ...]
@@ -114,17 +212,41 @@ class Token:
     schedule: Schedule = field(default_factory=Schedule)
     unsure: bool = False
     extra: Mapping[str, object] = field(default_factory=dict)
+    rotation: Rotation | None = None
+    recipe: Recipe | None = None
 
     @property
     def current(self) -> Version:
-        """The version that is handed out."""
-        return next(v for v in self.versions if v.state is VersionState.CURRENT)
+        """The version that is handed out; where it was revoked without a successor, the last."""
+        settled = [v for v in self.versions if v.state is not VersionState.STAGED]
+        return next(
+            (v for v in settled if v.state is VersionState.CURRENT),
+            max(settled, key=lambda v: v.number),
+        )
+
+    @property
+    def present_fields(self) -> tuple[Field, ...]:
+        """The fields of the current version; all of them where it was revoked, and has no values:
+        the variables stay its own, so that no other token's take their place."""
+        present = self.current.fields
+        return tuple(f for f in self.fields if f.name in present) or self.fields
 
     @property
     def variables(self) -> tuple[str, ...]:
         """All variables the current version sets, in field order."""
-        present = self.current.fields
-        return tuple(v for f in self.fields if f.name in present for v in f.variables)
+        return tuple(v for f in self.present_fields for v in f.variables)
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the current version ends by itself: as its provider says, else as its owner does."""
+        return self.current.expires_at or self.schedule.expires_at
+
+    def find_version(self, number: int) -> Version | None:
+        return next((v for v in self.versions if v.number == number), None)
+
+    @property
+    def next_number(self) -> int:
+        return 1 + max(v.number for v in self.versions)
 
     def find_field(self, name_or_variable: str) -> Field | None:
         for candidate in self.fields:
@@ -133,12 +255,23 @@ class Token:
         return None
 
     def with_version(self, version: Version) -> Token:
-        """Returns: the token with ``version`` as the current one, the former one retiring."""
-        older = tuple(
-            replace(v, state=VersionState.RETIRING) if v.state is VersionState.CURRENT else v
-            for v in self.versions
-        )
-        return replace(self, versions=(*older, version))
+        """Returns: the token with ``version`` as the current one, the former one retiring. When the
+        former one was to expire says nothing of the new one."""
+
+        def retire(older: Version) -> Version:
+            if older.state is not VersionState.CURRENT:
+                return older
+            expires_at = older.expires_at or self.schedule.expires_at
+            return replace(
+                older,
+                state=VersionState.RETIRING,
+                retiring_at=version.created_at,
+                expires_at=expires_at,
+            )
+
+        others = tuple(retire(v) for v in self.versions if v.number != version.number)
+        schedule = replace(self.schedule, expires_at=None)
+        return replace(self, versions=(*others, version), schedule=schedule)
 
 
 @dataclass(frozen=True, slots=True)

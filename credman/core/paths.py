@@ -35,6 +35,11 @@ class Paths:
     def config_file(self) -> str:
         return os.path.join(self.config, "config.toml")
 
+    @property
+    def providers(self) -> str:
+        """Where providers of one's own are described."""
+        return os.path.join(self.config, "providers")
+
 
 def find_paths(environ: Mapping[str, str], cwd: str) -> Paths:
     """Args:

@@ -71,9 +71,7 @@ def make_plan(tokens: Iterable[Token], *, only: Collection[str] = ()) -> list[Pl
     entries = [
         PlanEntry(variable, token, field)
         for token in tokens
-        for present in (token.current.fields,)
-        for field in token.fields
-        if field.name in present
+        for field in token.present_fields
         for variable in field.variables
     ]
     if not only:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from credman.core.errors import NotFound, UsageError
 from credman.core.names import find_nearest
 from credman.providers.facts import Provider, ProviderField, Shape, ShapeKind
+from credman.providers.ownfiles import read_own
 from credman.providers.schema import parse_provider
 
 __all__ = [
@@ -109,8 +110,10 @@ class Catalogue:
         other = self.identify(value)
         if other is not None and other is not provider:
             return f"this looks like a token of {other.title}, not of {provider.title}"
-        if provider.find_shape(field, value) is not None:
-            return None
+        shape = provider.find_shape(field, value)
+        if shape is not None:
+            wrong = shape.has_wrong_checksum(value)
+            return "its checksum is wrong: it is mistyped, or cut off" if wrong else None
         expected = [s for s in provider.shapes if s.field == field]
         # A generic form says nothing of a part that has no form of its own, such as a URL.
         telling = (s for s in provider.shapes if expected or s.kind is not ShapeKind.CONTEXT)
@@ -139,20 +142,38 @@ def _with_article(name: str) -> str:
     return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
 
 
-@functools.cache
-def load_catalogue() -> Catalogue:
-    """Returns: the built-in providers, by name.
+def load_catalogue(folder: str | None = None) -> Catalogue:
+    """Args: folder: of files of one's own; one of the name of a built-in provider takes its place.
+
+    Returns:
+        The providers, by name.
 
     Raises:
-        UsageError: a file is not as it should be.
+        UsageError: a file is not as it should be; names it and the key.
     """
-    found = {name: parse_provider(name, text, source=f"{name}.toml") for name, text in _files()}
-    check_unique(found.values())
+    own = () if folder is None else read_own(folder)
+    return _load_with(folder or "", own)
+
+
+@functools.lru_cache(maxsize=8)
+def _load_with(folder: str, own: tuple[tuple[str, str], ...]) -> Catalogue:
+    found = _load_built_in()
+    if own:
+        for name, text in own:
+            found = {**found, name: parse_provider(name, text, source=f"{folder}/{name}.toml")}
+        check_unique(found.values())
     return Catalogue(found)
 
 
-def find_problems() -> tuple[Catalogue, dict[str, str]]:
-    """Checks all built-in files.
+@functools.cache
+def _load_built_in() -> dict[str, Provider]:
+    found = {name: parse_provider(name, text, source=f"{name}.toml") for name, text in _files()}
+    check_unique(found.values())
+    return found
+
+
+def find_problems(folder: str | None = None) -> tuple[Catalogue, dict[str, str]]:
+    """Checks all built-in files, and those in a folder of one's own.
 
     Returns:
         Those that can be read, and what is wrong, by the provider's name: file and key.
@@ -162,6 +183,12 @@ def find_problems() -> tuple[Catalogue, dict[str, str]]:
     for name, text in _files():
         try:
             found[name] = parse_provider(name, text, source=f"{name}.toml")
+        except UsageError as error:
+            problems[name] = error.message
+    for name, text in () if folder is None else read_own(folder):
+        found.pop(name, None)
+        try:
+            found[name] = parse_provider(name, text, source=f"{folder}/{name}.toml")
         except UsageError as error:
             problems[name] = error.message
     for name, problem in _find_clashes(list(found.values())):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from credman.providers.checksums import CHECKSUMS
 from credman.providers.literals import count_literals, find_head
 
 
@@ -32,6 +33,8 @@ class Shape:
     pattern: of the whole value, ASCII; of a part of it if ``is_part``.
     field: the variable that values of this shape belong in.
     is_recalled: from memory: a value that does not fit is not doubted.
+    checksum: the name of the one that values of this shape have; empty: none is known.
+    has_advisory_checksum: some values were seen without it: it proves nothing.
     """
 
     name: str
@@ -41,10 +44,16 @@ class Shape:
     is_part: bool = False
     is_recalled: bool = False
     note: str = ""
+    checksum: str = ""
+    has_advisory_checksum: bool = False
 
     def fits(self, value: str) -> bool:
         match = re.search if self.is_part else re.fullmatch
         return match(self.pattern, value, re.ASCII) is not None
+
+    def has_wrong_checksum(self, value: str) -> bool:
+        """Args: value: one that fits. Returns: whether it was mistyped, or cut."""
+        return self.checksum != "" and not CHECKSUMS[self.checksum](value)
 
     def head(self, value: str) -> str:
         """Returns: how every value of this shape begins, as this one does, such as ``ghp_``."""
@@ -81,6 +90,21 @@ class ProviderField:
 
 
 @dataclass(frozen=True, slots=True)
+class Base:
+    """Args:
+    url: how the provider's requests begin.
+    field: the key of the token's field that says otherwise; empty: there is none.
+    variables: of the environment that say otherwise, the first that is set counts.
+    suffix: what is to stand behind what they say.
+    """
+
+    url: str
+    field: str
+    variables: tuple[str, ...]
+    suffix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """Args:
     expiry: in words, when its tokens end.
@@ -92,6 +116,7 @@ class Provider:
     legacy_fields: of an older kind of token, which is still accepted.
     yields_to: the provider meant by a variable that both call their own.
     imports: where its tokens lie in clear on people's machines.
+    base: where its requests go, where that is not the same for all.
     online: the tables about verifying, rotating and revoking; checked, and not interpreted here.
     """
 
@@ -115,7 +140,14 @@ class Provider:
     legacy_fields: tuple[ProviderField, ...] = ()
     yields_to: str = ""
     imports: tuple[Mapping[str, str], ...] = ()
+    base: Base | None = None
     online: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+    @property
+    def main_field(self) -> ProviderField | None:
+        """The one field that a token cannot do without; None: there are several."""
+        needed = [f for f in self.fields if not f.optional]
+        return needed[0] if len(needed) == 1 else None
 
     def find_shape(self, field: str, value: str) -> Shape | None:
         return next(

@@ -1,12 +1,14 @@
 """The tables about asking a provider: verifying, rotating, revoking and deriving a token.
 
-Only their form is checked here. They are data for whoever will send the requests.
+Only their form is checked here; ``calls`` reads them.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Mapping
+from urllib.parse import parse_qsl
 
 from credman.providers.tables import Table
 
@@ -25,6 +27,8 @@ _REQUEST = {
     "url": "url",
     "headers": "headers",
     "body": "text",
+    "basic": "texts",
+    "query": "mapping",
     "ok": "statuses",
     "ok_body": "table",
     "note": "text",
@@ -32,38 +36,46 @@ _REQUEST = {
 _BY_AUTHORITY = {
     **_REQUEST,
     "mode": "mode",
+    "auth": "auth",
     "needs": "text",
-    "applies_to": "text",
+    "pattern": "pattern",
     "proven": "flag",
+    "lookups": "lookups",
     "steps": "texts",
 }
+_LOOKUP = {**_REQUEST, "take": "mapping"}
 ONLINE: Mapping[str, Mapping[str, str]] = {
     "verify": {
         **_REQUEST,
-        "basic": "texts",
-        "auth": "text",
-        "command": "texts",
+        "auth": "auth",
+        "skip": "text",
         "invalid": "statuses",
-        "intrusive": "flag",
+        "active_path": "text",
+        "dead_body": "table",
+        "dead_text": "texts",
+        "live_text": "texts",
         "identity_path": "text",
         "identity_url": "url",
+        "account_path": "text",
         "extra_paths": "mapping",
         "expires_path": "text",
-        "expires_url": "url",
         "expires_header": "text",
         "scopes_header": "text",
-        "active_path": "text",
     },
     "rotate_api": {
         **_BY_AUTHORITY,
-        "query": "mapping",
-        "new_token_path": "text",
+        "ends_old": "flag",
+        "new": "mapping",
+        "keep": "mapping",
         "expires_path": "text",
+        "lifetime_days": "count",
     },
-    "revoke_api": _BY_AUTHORITY,
+    "revoke_api": {**_BY_AUTHORITY, "derive": "patterns"},
     "derive_api": {"note": "text"},
 }
 """The tables, and the form of each of their keys."""
+
+AUTHS = ("aws",)
 
 
 def check_online(name: str, table: Table, keys: Collection[str]) -> None:
@@ -77,15 +89,15 @@ def check_online(name: str, table: Table, keys: Collection[str]) -> None:
     """
     forms = ONLINE[name]
     required: list[str] = []
-    if name == "verify" and "command" not in table:
+    if name == "verify" and "skip" not in table and "auth" not in table:
         required = ["method", "url", "ok", "invalid"]
     elif name in ("rotate_api", "revoke_api"):
         required = ["mode", *(["method", "ok"] if "url" in table else [])]
+        required += ["new"] if name == "rotate_api" and "url" in table else []
     elif name == "derive_api":
         required = ["note"]
-    for key in required:
-        if key not in table:
-            raise table.error(key, "is missing")
+    _require(table, required)
+    _check_body(table)
     accepted: tuple[int, ...] = ()
     for key, form in forms.items():
         if key not in table:
@@ -101,6 +113,35 @@ def check_online(name: str, table: Table, keys: Collection[str]) -> None:
         else:
             _check_form(table, key, form)
     table.done()
+
+
+def _require(table: Table, keys: Collection[str]) -> None:
+    for key in keys:
+        if key not in table:
+            raise table.error(key, "is missing")
+
+
+def _check_lookup(table: Table) -> None:
+    _require(table, ("method", "url", "ok", "take"))
+    _check_body(table)
+    for key, form in _LOOKUP.items():
+        if key in table:
+            _check_form(table, key, form)
+    table.done()
+
+
+def _check_body(table: Table) -> None:
+    headers, body = table.peek("headers"), table.peek("body")
+    if not isinstance(body, str) or not isinstance(headers, dict):
+        return
+    kind = {str(k).lower(): v for k, v in headers.items()}.get("content-type", "")
+    try:
+        if kind == "application/x-www-form-urlencoded":
+            parse_qsl(body, strict_parsing=True)
+        else:
+            json.loads(body)
+    except ValueError:
+        raise table.error("body", "is not what its Content-Type says") from None
 
 
 def check_url(table: Table, key: str, keys: Collection[str] | None) -> str:
@@ -138,12 +179,39 @@ def _check_form(table: Table, key: str, form: str) -> None:
             table.choice(key, METHODS)
         case "mode":
             table.choice(key, MODES)
+        case "auth":
+            table.choice(key, AUTHS)
+        case "url":
+            check_url(table, key, None)
+        case "statuses":
+            _check_statuses(table, key)
+        case "count":
+            number = table.number(key)
+            if number is None or not 0 < number < 4000:
+                raise table.error(key, "must be a count")
+        case "pattern":
+            _check_pattern(table, key, table.text(key), groups=0)
+        case "patterns":
+            for name, pattern in table.mapping(key).items():
+                _check_pattern(table, f"{key}.{name}", pattern, groups=1)
+        case "lookups":
+            for lookup in table.tables(key):
+                _check_lookup(lookup)
         case "headers":
             for header, value in table.mapping(key).items():
                 if not _HEADER.fullmatch(header) or not value.isprintable():
                     raise table.error(f"{key}.{header}", "is no header")
         case _:
             raise AssertionError(form)
+
+
+def _check_pattern(table: Table, key: str, pattern: str, *, groups: int) -> None:
+    try:
+        has = re.compile(pattern, re.ASCII).groups
+    except re.error as error:
+        raise table.error(key, f"is no regular expression: {error}") from None
+    if has != groups:
+        raise table.error(key, "must have one group" if groups else "must have no group")
 
 
 def _check_statuses(table: Table, key: str) -> tuple[int, ...]:

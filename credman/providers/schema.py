@@ -11,7 +11,8 @@ from typing import Any
 
 from credman.core.errors import CredmanError, UsageError
 from credman.core.names import check_name, check_variable
-from credman.providers.facts import Provider, ProviderField, Shape, ShapeKind
+from credman.providers.checksums import CHECKSUMS
+from credman.providers.facts import Base, Provider, ProviderField, Shape, ShapeKind
 from credman.providers.online import ONLINE, check_online, check_url
 from credman.providers.tables import Table
 
@@ -61,6 +62,7 @@ def parse_provider(name: str, text: str, *, source: str) -> Provider:
         sources=table.texts("sources", default=()),
         yields_to=table.text("yields_to", default=""),
         imports=tuple(_import(item) for item in table.tables("import_from")),
+        base=_base(table.table("base"), keys) if "base" in table else None,
         online={kind: read[kind] for kind in ONLINE if kind in read},
     )
     for kind in ONLINE:
@@ -111,10 +113,26 @@ def _shape(table: Table, first_field: str) -> Shape:
         field=table.text("field", default=first_field),
         is_part=table.flag("part", default=False),
         is_recalled=table.flag("recalled", default=False),
+        checksum=table.choice("checksum", ("", *CHECKSUMS), default=""),
+        has_advisory_checksum=table.flag("advisory", default=False),
         note=table.text("note", default=""),
     )
     table.done()
     return shape
+
+
+def _base(table: Table, keys: list[str]) -> Base:
+    base = Base(
+        url=check_url(table, "url", ()),
+        field=table.text("field", default=""),
+        variables=table.texts("variables", default=()),
+        suffix=table.text("suffix", default=""),
+    )
+    if base.field and base.field not in keys:
+        raise table.error("field", f"names {base.field}, which is no field of the token")
+    _check_variables(table, "variables", base.variables)
+    table.done()
+    return base
 
 
 def _import(table: Table) -> dict[str, str]:

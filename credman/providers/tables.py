@@ -80,6 +80,10 @@ class Table:
         """Leaves a key to somebody else."""
         self._left.pop(key, None)
 
+    def peek(self, key: str) -> object:
+        """Returns: what stands there, of whatever kind; it stays to be taken."""
+        return self._left.get(key)
+
     def done(self) -> None:
         for key in self._left:
             raise self.error(key, "is not known")

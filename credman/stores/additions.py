@@ -15,6 +15,8 @@ from credman.core.model import (
     Address,
     Environment,
     Field,
+    Finding,
+    Recipe,
     Schedule,
     Token,
     TokenKey,
@@ -23,6 +25,7 @@ from credman.core.model import (
 )
 from credman.core.names import BASE_ENVIRONMENT, WELL_KNOWN_ENVIRONMENTS
 from credman.core.secret import Secret
+from credman.core.standing import find_bar, refuse_unfinished
 from credman.stores.base import Snapshot
 from credman.stores.changes import Change, PutEnvironment, PutToken, RenameToken
 
@@ -35,6 +38,9 @@ class NewToken:
         fields: all of its parts; values may be left out for some.
         isolated: its environment shall not inherit the base environment.
         replace: an existing token of the name gets a new version instead of a refusal.
+        recipe: what prints its values from now on.
+        ends_at: when the values end by themselves, by their provider or their command.
+        finding: what their provider said of them.
     """
 
     name: str
@@ -44,6 +50,9 @@ class NewToken:
     schedule: Schedule = field(default_factory=Schedule)
     isolated: bool = False
     replace: bool = False
+    recipe: Recipe | None = None
+    ends_at: datetime | None = None
+    finding: Finding | None = None
 
 
 def plan_addition(
@@ -75,10 +84,19 @@ def plan_addition(
         snapshot,
         hint="choose another variable with --var, or another environment with -e",
     )
+    if former is not None:
+        refuse_unfinished(former)
     present = tuple(f.name for f in new.fields if f.name in values)
-    number = 1 + max((v.number for v in former.versions), default=0) if former else 1
+    number = former.next_number if former else 1
     created_at = now.replace(microsecond=0)
-    version = Version(number, VersionState.CURRENT, created_at, present)
+    version = Version(
+        number,
+        VersionState.CURRENT,
+        created_at,
+        present,
+        expires_at=new.ends_at,
+        finding=new.finding,
+    )
     if former is None:
         token = Token(key, new.fields, (version,))
     else:
@@ -89,6 +107,7 @@ def plan_addition(
         note=new.note or token.note,
         schedule=new.schedule if new.schedule != Schedule() else token.schedule,
         unsure=False,
+        recipe=new.recipe,
     )
     placed = {Address(key, number, name): value for name, value in values.items()}
     changes: list[Change] = [PutToken(token, placed)]
@@ -101,6 +120,8 @@ def plan_copying(
     key: TokenKey,
     snapshot: Snapshot,
     read: Callable[[Token], Mapping[str, Secret]],
+    *,
+    now: datetime,
 ) -> list[Change]:
     """The current version becomes version 1 of the copy. It keeps its date: the copy is as old as
     its value.
@@ -113,7 +134,7 @@ def plan_copying(
 
     Raises:
         NotFound: the token has gone.
-        Refused: it would go to where it is.
+        Refused: it would go to where it is, or is not to be handed out.
         NameTaken: the name, or one of its variables, is taken there.
     """
     token = snapshot.find_token(source)
@@ -131,10 +152,14 @@ def plan_copying(
             hint=f"credman remove {taken.key.name} -e {taken.key.environment} makes room for it",
         )
     current = token.current
+    if bar := find_bar(token, now):
+        raise Refused(f"{token.key.name} {bar}", hint="nothing was copied")
     fields = tuple(f for f in token.fields if f.name in current.fields)
     where = f"-e {key.environment}"
     _refuse_taken_variables(key, fields, snapshot, hint=f"credman list {where} shows what is there")
-    copied = replace(token, key=key, fields=fields, versions=(replace(current, number=1),))
+    copied = replace(
+        token, key=key, fields=fields, versions=(replace(current, number=1),), rotation=None
+    )
     placed = {Address(key, 1, name): value for name, value in read(token).items()}
     environment = _environment_change(key.environment, snapshot)
     return [*([] if environment is None else [environment]), PutToken(copied, placed)]

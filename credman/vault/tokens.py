@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TypeVar
 
 from credman.core.intervals import format_instant, parse_instant
 from credman.core.model import (
     Address,
     Environment,
     Field,
+    Finding,
+    Liveness,
+    Recipe,
+    Rotation,
     Schedule,
+    Stage,
     Token,
     TokenKey,
     Version,
@@ -19,6 +26,8 @@ from credman.core.model import (
 from credman.core.names import check_name, check_variable_grammar
 from credman.core.secret import Secret
 from credman.vault.records import Record, refuse_duplicates
+
+T = TypeVar("T")
 
 
 def environment_to_json(environment: Environment) -> dict[str, object]:
@@ -48,6 +57,7 @@ def token_to_json(token: Token, values: Mapping[Address, Secret]) -> dict[str, o
                     name: value_to_json(values[Address(token.key, v.number, name)])
                     for name in v.fields
                 },
+                **_fate_to_json(v),
                 **v.extra,
             }
             for v in token.versions
@@ -60,6 +70,7 @@ def token_to_json(token: Token, values: Mapping[Address, Secret]) -> dict[str, o
             **schedule.extra,
         },
         **({"unsure": True} if token.unsure else {}),
+        **_care_to_json(token),
         **token.extra,
     }
 
@@ -75,13 +86,7 @@ def read_token(record: Record, values: dict[Address, Secret]) -> Token:
         number = item.take_count("number")
         found = {name: read_value(text) for name, text in item.take("values", dict).items()}
         values.update({Address(key, number, name): value for name, value in found.items()})
-        return Version(
-            number,
-            VersionState(item.take("state", str)),
-            item.take_instant("created_at"),
-            tuple(found),
-            item.rest(),
-        )
+        return _version(item, number, tuple(found))
 
     token = Token(
         key=key,
@@ -91,13 +96,142 @@ def read_token(record: Record, values: dict[Address, Secret]) -> Token:
         versions=record.take_records("versions", version),
         schedule=_schedule(Record(record.take("schedule", dict))),
         unsure=record.take_optional("unsure", bool) or False,
+        rotation=_read_optional(record, "rotation", _rotation),
+        recipe=_read_optional(record, "command", _recipe),
         extra=record.rest(),
     )
     refuse_duplicates(v.number for v in token.versions)
     refuse_duplicates(variable for f in token.fields for variable in f.variables)
-    if [v.state for v in token.versions].count(VersionState.CURRENT) != 1:
-        raise ValueError
+    check_states(token)
     return token
+
+
+def check_states(token: Token) -> None:
+    """Raises: ValueError: two versions are the current one, or none can be; or a version that no
+    rotation makes is staged."""
+    states = [v.state for v in token.versions]
+    making = None if token.rotation is None else token.find_version(token.rotation.version)
+    staged = [v for v in token.versions if v.state is VersionState.STAGED]
+    if states.count(VersionState.CURRENT) > 1 or len(states) == len(staged):
+        raise ValueError
+    if staged != ([] if making is None else [making]) or (token.rotation and making is None):
+        raise ValueError
+
+
+def _fate_to_json(version: Version) -> dict[str, object]:
+    # Each key is written only where it says something: most versions need none of them.
+    said: dict[str, object] = {
+        key: format_instant(moment)
+        for key, moment in (
+            ("expires_at", version.expires_at),
+            ("retiring_at", version.retiring_at),
+            ("ended_at", version.ended_at),
+        )
+        if moment is not None
+    }
+    if version.grace is not None:
+        said["grace"] = version.grace
+    if version.ended_by:
+        said["ended_by"] = version.ended_by
+    if version.ids:
+        said["ids"] = dict(version.ids)
+    if version.finding is not None:
+        found = version.finding
+        words = {"identity": found.identity, "account": found.account, "scopes": found.scopes}
+        said["finding"] = {
+            "liveness": found.liveness.value,
+            "at": format_instant(found.at),
+            **{key: text for key, text in words.items() if text},
+            **found.extra,
+        }
+    return said
+
+
+def _version(item: Record, number: int, fields: tuple[str, ...]) -> Version:
+    ids = item.take_optional("ids", dict) or {}
+    if not all(isinstance(text, str) for text in ids.values()):
+        raise TypeError
+    return Version(
+        number,
+        VersionState(item.take("state", str)),
+        item.take_instant("created_at"),
+        fields,
+        expires_at=_read_instant(item, "expires_at"),
+        retiring_at=_read_instant(item, "retiring_at"),
+        grace=item.take_optional("grace", str),
+        ended_at=_read_instant(item, "ended_at"),
+        ended_by=item.take_optional("ended_by", str) or "",
+        ids=ids,
+        finding=_read_optional(item, "finding", _finding),
+        extra=item.rest(),
+    )
+
+
+def _finding(record: Record) -> Finding:
+    found = Finding(
+        Liveness(record.take("liveness", str)),
+        record.take_instant("at"),
+        record.take_optional("identity", str) or "",
+        record.take_optional("account", str) or "",
+        record.take_optional("scopes", str) or "",
+        record.rest(),
+    )
+    if found.liveness is Liveness.UNKNOWN:
+        raise ValueError
+    return found
+
+
+def _care_to_json(token: Token) -> dict[str, object]:
+    said: dict[str, object] = {}
+    if token.rotation is not None:
+        rotation = token.rotation
+        said["rotation"] = {
+            "version": rotation.version,
+            "stage": rotation.stage.value,
+            "automatic": rotation.is_automatic,
+            "started_at": format_instant(rotation.started_at),
+            **({} if rotation.grace is None else {"grace": rotation.grace}),
+            **rotation.extra,
+        }
+    if token.recipe is not None:
+        recipe = token.recipe
+        said["command"] = {
+            "text": recipe.command,
+            "ttl_seconds": recipe.ttl_seconds,
+            "shell": recipe.uses_shell,
+            **recipe.extra,
+        }
+    return said
+
+
+def _rotation(record: Record) -> Rotation:
+    return Rotation(
+        record.take_count("version"),
+        Stage(record.take("stage", str)),
+        record.take("automatic", bool),
+        record.take_instant("started_at"),
+        record.take_optional("grace", str),
+        record.rest(),
+    )
+
+
+def _recipe(record: Record) -> Recipe:
+    return Recipe(
+        record.take("text", str),
+        record.take_count("ttl_seconds"),
+        record.take("shell", bool),
+        record.rest(),
+    )
+
+
+def _read_instant(record: Record, key: str) -> datetime | None:
+    text = record.take_optional(key, str)
+    return None if text is None else parse_instant(text)
+
+
+def _read_optional(record: Record, key: str, read: Callable[[Record], T]) -> T | None:
+    found = record.take_optional(key, dict)
+    return None if found is None else read(Record(found))
 
 
 def _field_to_json(field: Field) -> dict[str, object]:
@@ -124,10 +258,9 @@ def _field(record: Record) -> Field:
 
 
 def _schedule(record: Record) -> Schedule:
-    expires_at = record.take_optional("expires_at", str)
     return Schedule(
         rotate_every=record.take_optional("rotate_every", str),
-        expires_at=None if expires_at is None else parse_instant(expires_at),
+        expires_at=_read_instant(record, "expires_at"),
         remind_before=record.take_texts("remind_before"),
         grace=record.take_optional("grace", str),
         extra=record.rest(),

@@ -1,0 +1,108 @@
+"""Before tokens are handed out: those that a command prints are renewed, others are warned of."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime
+
+from credman.cli.options import Invocation
+from credman.core.errors import CredmanError, Refused
+from credman.core.model import Token
+from credman.core.plan import PlanEntry
+from credman.core.standing import is_expired
+from credman.session import Session
+
+
+def prepare_tokens(
+    invocation: Invocation, session: Session, plan: list[PlanEntry], only: Collection[str]
+) -> list[PlanEntry]:
+    """Args:
+        plan: what is to be handed out.
+        only: as of ``Session.plan``, which made it.
+
+    Returns:
+        The plan as it is afterwards.
+
+    Raises:
+        Unavailable: a value has expired, and its command prints no other.
+    """
+    tokens = list({entry.token.key: entry.token for entry in plan}.values())
+    if not any(token.recipe or token.expires_at for token in tokens):
+        return plan
+    has_renewed = [_renew(invocation, session, token) for token in tokens]
+    _warn_of_end(invocation, tokens)
+    return session.plan(only) if any(has_renewed) else plan
+
+
+def prepare_token(invocation: Invocation, session: Session, token: Token) -> Token:
+    """As ``prepare_tokens``, for one."""
+    if _renew(invocation, session, token):
+        return session.token(token.key.name)
+    _warn_of_end(invocation, [token])
+    return token
+
+
+def _renew(invocation: Invocation, session: Session, token: Token) -> bool:
+    if token.recipe is None:
+        return False
+    from credman.cli.asking import hold_token
+    from credman.upkeep.renewing import is_due
+
+    now = datetime.now(UTC).replace(microsecond=0)
+    if not is_due(token, now):
+        return False
+    # Where nothing of the caller is known but his names, this ends what the agent does for him.
+    environ = dict(invocation.context.inherited)
+    with hold_token(invocation, token.key):
+        session.refresh()
+        token = session.token(token.key.name)
+        if not is_due(token, now):
+            return True  # somebody else did it a moment ago
+        return _run(invocation, session, token, environ, now)
+
+
+def _run(
+    invocation: Invocation,
+    session: Session,
+    token: Token,
+    environ: Mapping[str, str],
+    now: datetime,
+) -> bool:
+    from credman.upkeep.renewing import renewed, run_recipe
+
+    context = invocation.context
+    recipe, name, fields = token.recipe, token.key.name, token.present_fields
+    if recipe is None:
+        return False
+    try:
+        values, ends_at = run_recipe(
+            recipe, fields, name=name, environ=environ, cwd=context.cwd, now=now
+        )
+    except CredmanError as error:
+        if is_expired(token, now):
+            raise
+        context.warn(f"{error.message}; the value that is stored is still good")
+        return False
+    number = token.next_number
+
+    def change(stored: Token) -> Token:
+        if stored.recipe != recipe or stored.next_number != number:
+            raise Refused(f"{name} was changed by another process", hint="try again")
+        return renewed(stored, [*values], ends_at=ends_at, now=now)
+
+    session.change_token(token.key, change, values, version=number)
+    return True
+
+
+def _warn_of_end(invocation: Invocation, tokens: Iterable[Token]) -> None:
+    now = datetime.now(UTC)
+    for token in tokens:
+        ends_at = token.expires_at
+        if token.recipe or ends_at is None or ends_at <= now:
+            continue
+        left = ends_at - now
+        if left <= invocation.config.warn_before:
+            from credman.cli.render import render_seconds
+
+            seconds = int(left.total_seconds())
+            invocation.context.warn(f"{token.key.name} expires in {render_seconds(seconds)}")

@@ -1,0 +1,76 @@
+"""Whether a token may be handed out. Pure.
+
+Rule: one that has expired, was revoked, or is known to somebody else is refused by its name, never
+left out in silence: a program would take an older value from elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from credman.core.errors import Refused
+from credman.core.intervals import format_instant
+from credman.core.model import Liveness, Token, VersionState
+
+
+def find_bar(token: Token, now: datetime) -> str:
+    """Returns: why it is not handed out, in words; empty if nothing stands against it."""
+    current = token.current
+    if current.state is VersionState.COMPROMISED:
+        return "is compromised"
+    if current.state is VersionState.REVOKED:
+        return "was revoked"
+    if is_expired(token, now):
+        return f"expired on {_day(token)}"
+    return ""
+
+
+def is_expired(token: Token, now: datetime) -> bool:
+    expires_at = token.expires_at
+    return expires_at is not None and expires_at <= now
+
+
+def is_dead(token: Token) -> bool:
+    """Whether its provider said so when it was asked last."""
+    finding = token.current.finding
+    return finding is not None and finding.liveness is Liveness.DEAD
+
+
+def refuse_barred(tokens: Iterable[Token], now: datetime) -> None:
+    """Raises: Refused: one of them may not be handed out; names it."""
+    barred = {token.key: (token, bar) for token in tokens if (bar := find_bar(token, now))}
+    if not barred:
+        return
+    said = [f"{token.key.name} {bar}" for token, bar in barred.values()]
+    first, _ = next(iter(barred.values()))
+    raise Refused(
+        "; ".join(said),
+        hint=f"credman rotate {first.key.name} -e {first.key.environment} replaces it; "
+        "--only with the others leaves it out",
+    )
+
+
+def refuse_unfinished(token: Token) -> None:
+    """Raises: Refused: a rotation of it is not finished."""
+    if token.rotation is not None:
+        where = f"{token.key.name} -e {token.key.environment}"
+        raise Refused(
+            f"a rotation of {token.key.name} is not finished",
+            hint=f"credman rotate {where} --resume, or --abort",
+        )
+
+
+def refuse_unsure(token: Token) -> None:
+    """Raises: Refused: it came back from an older copy, and nobody has checked it since."""
+    if token.unsure:
+        where = f"{token.key.name} -e {token.key.environment}"
+        raise Refused(
+            f"{token.key.name} came back from an older copy, and may not be the one that counts",
+            hint=f"credman check {where} asks its provider",
+        )
+
+
+def _day(token: Token) -> str:
+    expires_at = token.expires_at
+    return "" if expires_at is None else format_instant(expires_at)[:10]

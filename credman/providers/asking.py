@@ -1,0 +1,386 @@
+"""Asking a provider about a token, for a successor, or to end it, as its file describes.
+
+Rule: what an answer does not say plainly is unknown; only what the catalogue names is dead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from credman.core.errors import CredmanError, UsageError
+from credman.core.model import Liveness
+from credman.core.secret import Secret
+from credman.providers.calls import (
+    Call,
+    Revoke,
+    Rotate,
+    Verify,
+    build_request,
+    move_to,
+    read_revoke,
+    read_rotate,
+    read_verify,
+)
+from credman.providers.catalogue import Provider, ShapeKind
+from credman.providers.client import Answer, Client, NoAnswer, Request
+from credman.providers.paths import (
+    MISSING,
+    find_path,
+    holds,
+    is_at,
+    parse_json,
+    read_moment,
+    read_payload,
+    render_text,
+)
+from credman.providers.verdicts import Successor, Verdict
+
+_SCOPES = ("role", "scopes", "acls", "permissions", "orgs")
+_NEVER_DEAD = (407, 408, 425, 429)
+_LABEL = "credman"
+
+
+class Asker:
+    """Args:
+    provider: whose token it is.
+    client: sends the requests.
+    environ: of the caller: some variables name another place than the provider's own.
+    """
+
+    def __init__(self, provider: Provider, client: Client, environ: Mapping[str, str]) -> None:
+        self.provider = provider
+        self._client = client
+        self._environ = environ
+        self._secret = frozenset(f.key for f in provider.fields if f.secret) | {"successor"}
+
+    @property
+    def verifying(self) -> Verify:
+        return read_verify(self.provider.online)
+
+    @property
+    def rotating(self) -> Rotate:
+        return read_rotate(self.provider.online)
+
+    @property
+    def revoking(self) -> Revoke:
+        return read_revoke(self.provider.online)
+
+    def find_place(self, values: Mapping[str, Secret]) -> tuple[str, str]:
+        """Returns: where requests go instead of the provider's own place, and what says so; two
+        empty texts if nothing does."""
+        base = self.provider.base
+        if base is None:
+            return "", ""
+        own = str(values.get(base.field, "")).strip() if base.field else ""
+        if own:
+            return self._complete(own, base.suffix), base.field
+        for variable in base.variables:
+            if said := self._environ.get(variable, "").strip():
+                return self._complete(said, base.suffix), variable
+        return "", ""
+
+    def verify(self, values: Mapping[str, Secret]) -> Verdict:
+        """Args: values: the parts of the token, by the key of their field."""
+        verifying = self.verifying
+        if verifying.auth == "aws":
+            from credman.providers import aws
+
+            return aws.verify(values, self._environ)
+        if verifying.call is None:
+            return Verdict(Liveness.UNKNOWN, verifying.skip, is_final=True)
+        try:
+            request = self._build(verifying.call, values, is_repeatable=True)
+            answer = self._client.send(request)
+        except NoAnswer as error:
+            return Verdict(Liveness.UNKNOWN, error.reason)
+        except CredmanError as error:
+            return Verdict(Liveness.UNKNOWN, error.message)
+        verdict = judge(verifying, answer, values)
+        if verdict.liveness is Liveness.LIVE and verifying.identity_url:
+            return self._add_identity(verifying, values, verdict)
+        return verdict
+
+    def find_obstacle(self, values: Mapping[str, Secret]) -> str:
+        """Returns: why the token cannot rotate itself; empty if it can."""
+        rotating = self.rotating
+        if rotating.auth == "aws":
+            from credman.providers import aws
+
+            return aws.find_obstacle(values)
+        if rotating.call is None:
+            return f"{self.provider.title} has no way for a token to rotate itself"
+        if not rotating.new.keys() <= values.keys():
+            return f"the parts of it are not those that {self.provider.title} gives"
+        token = values.get("token", Secret(""))
+        if rotating.pattern and not re.fullmatch(rotating.pattern, token, re.ASCII):
+            return f"this kind of token of {self.provider.title} cannot rotate itself"
+        return ""
+
+    def prepare_rotation(
+        self,
+        values: Mapping[str, Secret],
+        *,
+        name: str,
+        now: datetime,
+        lifetime: timedelta | None,
+    ) -> Request:
+        """Asks what has to be known before. Changes nothing.
+
+        Args:
+            name: what we call the token.
+            lifetime: of the new one; None: as long as the provider's file says.
+
+        Returns:
+            The request that makes the new value.
+
+        Raises:
+            CredmanError: it cannot be made.
+        """
+        rotating = self.rotating
+        if rotating.call is None:
+            raise UsageError(self.find_obstacle(values))
+        longest = timedelta(days=rotating.lifetime_days)
+        span = min(lifetime or longest, longest)
+        known: dict[str, Any] = {
+            **values,
+            "label": f"{_LABEL} {name} {now.date().isoformat()}",
+            "expires_date": (now + span).date().isoformat(),
+            "lifetime_seconds": int(span.total_seconds()),
+        }
+        known |= self._look_up(rotating.lookups, known)
+        return self._build(rotating.call, known)
+
+    def send(self, request: Request) -> Answer:
+        """Raises: NoAnswer"""
+        return self._client.send(request)
+
+    def read_successor(self, answer: Answer) -> Successor:
+        """Raises: UsageError: there is no new token in it; nothing of it is repeated."""
+        rotating = self.rotating
+        data = parse_json(answer.body)
+        new = {key: find_path(data, path) for key, path in rotating.new.items()}
+        if not all(map(_is_value, new.values())) and [*new] == ["token"]:
+            new = {"token": self._salvage(answer.body.decode("utf-8", "replace"))}
+        if not all(map(_is_value, new.values())):
+            raise UsageError(f"the answer of {self.provider.title} holds no new token")
+        ids = {key: render_text(find_path(data, path)) for key, path in rotating.keep.items()}
+        expires_at = (
+            read_moment(find_path(data, rotating.expires_path)) if rotating.expires_path else None
+        )
+        return Successor(
+            {key: Secret(value) for key, value in new.items()},
+            {key: text for key, text in ids.items() if text},
+            expires_at,
+        )
+
+    def revoke(
+        self,
+        values: Mapping[str, Secret],
+        *,
+        successor: Mapping[str, Secret] | None,
+        ids: Mapping[str, str],
+    ) -> str:
+        """Asks to end a token. Whether it has ended, only ``verify`` can tell.
+
+        Args:
+            successor: the values of the version after it, by whose right it may be ended.
+            ids: what the provider calls the one that is to end.
+
+        Returns:
+            Why it was not done, in words; empty: the provider said yes.
+        """
+        revoking = self.revoking
+        if revoking.auth == "aws":
+            from credman.providers import aws
+
+            return aws.revoke(values, successor, self._environ)
+        if revoking.call is None:
+            return f"{self.provider.title} has no way to do it from here"
+        token = values.get("token", Secret(""))
+        if revoking.pattern and not re.fullmatch(revoking.pattern, token, re.ASCII):
+            return f"{self.provider.title} ends this kind of token on its page only"
+        known: dict[str, Any] = {**ids, **values}
+        known["successor"] = (successor or values).get("token", token)
+        for key, pattern in revoking.derive.items():
+            match = re.fullmatch(pattern, token, re.ASCII)
+            if match is not None:
+                known.setdefault(key, match[1])
+        try:
+            known |= self._look_up(revoking.lookups, known)
+            answer = self._client.send(self._build(revoking.call, known))
+        except NoAnswer as error:
+            return error.reason
+        except CredmanError as error:
+            return error.message
+        if not _is_yes(revoking.call, answer):
+            return f"{self.provider.title} answered {answer.status}"
+        return ""
+
+    def can_revoke(self, values: Mapping[str, Secret], ids: Mapping[str, str]) -> bool:
+        """Whether the provider can be asked to end it."""
+        revoking = self.revoking
+        if revoking.auth:
+            return True
+        if revoking.call is None:
+            return False
+        token = values.get("token", Secret(""))
+        if revoking.pattern and not re.fullmatch(revoking.pattern, token, re.ASCII):
+            return False
+        from credman.providers.calls import list_names
+
+        looked_up = {name for lookup in revoking.lookups for name in lookup.take}
+        derived = {k for k, p in revoking.derive.items() if re.fullmatch(p, token, re.ASCII)}
+        return list_names(revoking.call) <= {
+            *values, *ids, *looked_up, *derived, "successor",
+        }  # fmt: skip
+
+    def _salvage(self, text: str) -> str:
+        """Returns: the one token in half an answer, or in one of a new form; else nothing."""
+        main = self.provider.main_field
+        found = {
+            match[1]
+            for shape in self.provider.shapes
+            if main is not None and shape.field == main.name and shape.kind is ShapeKind.PREFIX
+            for match in re.finditer(f'"({shape.pattern})"', text, re.ASCII)
+        }
+        return found.pop() if len(found) == 1 else ""
+
+    def _look_up(self, lookups: tuple[Call, ...], known: Mapping[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for lookup in lookups:
+            try:
+                answer = self._client.send(
+                    self._build(lookup, {**known, **found}, is_repeatable=lookup.method == "GET")
+                )
+            except NoAnswer as error:
+                raise CredmanError(f"{self.provider.title}: {error.reason}") from None
+            data = parse_json(answer.body)
+            if not _is_yes(lookup, answer) or data is MISSING:
+                raise CredmanError(f"{self.provider.title} answered {answer.status}")
+            for name, path in lookup.take.items():
+                value = find_path(data, path)
+                if value is MISSING or value in (None, "", []):
+                    raise CredmanError(f"{self.provider.title} did not tell {name}")
+                found[name] = value
+        return found
+
+    def _add_identity(
+        self, verifying: Verify, values: Mapping[str, Secret], verdict: Verdict
+    ) -> Verdict:
+        call = verifying.call
+        assert call is not None  # noqa: S101 - who calls it has looked
+        other = Call("GET", verifying.identity_url, call.headers, basic=call.basic)
+        try:
+            answer = self._client.send(self._build(other, values, is_repeatable=True))
+        except (NoAnswer, CredmanError):
+            return verdict  # it is live; who it is remains unsaid
+        if answer.status != 200:
+            return verdict
+        found = _describe(verifying, answer, values, parse_json(answer.body))
+        return Verdict(
+            Liveness.LIVE,
+            verdict.reason,
+            found.identity,
+            found.account,
+            found.scopes or verdict.scopes,
+            verdict.expires_at or found.expires_at,
+        )
+
+    def _build(
+        self, call: Call, values: Mapping[str, Any], *, is_repeatable: bool = False
+    ) -> Request:
+        place, _ = self.find_place(values)
+        base = self.provider.base
+        if base is not None and place:
+            call = move_to(call, base.url, place)
+        return build_request(call, values, is_repeatable=is_repeatable, secret=self._secret)
+
+    def _complete(self, said: str, suffix: str) -> str:
+        # Some variables hold the host alone.
+        return (said if "://" in said else f"https://{said}").rstrip("/") + suffix
+
+
+def judge(verifying: Verify, answer: Answer, values: Mapping[str, Secret]) -> Verdict:
+    """Args: values: the token's, by the key of their field. Returns: what the answer means."""
+    call = verifying.call
+    assert call is not None  # noqa: S101 - there is an answer, so there was a call
+    status, data = answer.status, parse_json(answer.body)
+    text = answer.body.decode("utf-8", "replace")
+    if status in verifying.invalid and status not in _NEVER_DEAD:
+        if any(part in text for part in verifying.live_text):
+            return _describe(verifying, answer, values, data, f"{status}: restricted")
+        if verifying.dead_text and not any(part in text for part in verifying.dead_text):
+            return Verdict(Liveness.UNKNOWN, f"{status}: not plain what it means")
+        why = "expired" if "expired" in text.lower() else "revoked or expired"
+        return Verdict(Liveness.DEAD, f"{status}: {why}")
+    if status not in call.ok:
+        return Verdict(Liveness.UNKNOWN, _explain_status(status))
+    if not answer.is_whole:
+        return Verdict(Liveness.UNKNOWN, "half an answer")
+    if any(is_at(data, path, wanted) for path, wanted in verifying.dead_body.items()):
+        return Verdict(Liveness.DEAD, "said to be revoked, expired or switched off")
+    if call.ok_body and not holds(data, call.ok_body):
+        return Verdict(Liveness.UNKNOWN, "not plain what the answer means")
+    if verifying.active_path:
+        active = find_path(data, verifying.active_path)
+        if isinstance(data, dict) and data.get("errors"):
+            return Verdict(Liveness.UNKNOWN, "answered with errors")
+        if active is MISSING:
+            return Verdict(Liveness.UNKNOWN, "not plain what the answer means")
+        if active is None or active is False:
+            return Verdict(Liveness.DEAD, "said to be nobody's")
+    return _describe(
+        verifying, answer, values, data, "" if status < 300 else f"restricted ({status})"
+    )
+
+
+def _describe(
+    verifying: Verify,
+    answer: Answer,
+    values: Mapping[str, Secret],
+    data: Any,
+    reason: str = "",
+) -> Verdict:
+    shown = {key: render_text(find_path(data, p)) for key, p in verifying.extra_paths.items()}
+    scopes = [f"{key} {shown[key]}" for key in _SCOPES if shown.get(key)]
+    if verifying.scopes_header and (said := answer.headers.get(verifying.scopes_header, "")):
+        scopes.insert(0, f"scopes {render_text(said)}")
+    expires: Any = None
+    if verifying.expires_path.startswith("jwt:"):
+        token = values.get("token", Secret(""))
+        expires = find_path(read_payload(token), verifying.expires_path.removeprefix("jwt:"))
+    elif verifying.expires_path:
+        expires = find_path(data, verifying.expires_path)
+    elif verifying.expires_header:
+        expires = answer.headers.get(verifying.expires_header)
+    account = verifying.account_path and render_text(find_path(data, verifying.account_path))
+    identity = verifying.identity_path and render_text(find_path(data, verifying.identity_path))
+    return Verdict(
+        Liveness.LIVE, reason, identity, account, ", ".join(scopes), read_moment(expires)
+    )
+
+
+def _is_value(value: object) -> bool:
+    return isinstance(value, str) and value != "" and value.isprintable()
+
+
+def _is_yes(call: Call, answer: Answer) -> bool:
+    if answer.status not in call.ok:
+        return False
+    return not call.ok_body or holds(parse_json(answer.body), call.ok_body)
+
+
+def _explain_status(status: int) -> str:
+    match status:
+        case 429:
+            return "429: asked too often"
+        case 403:
+            return "403: not allowed to look"
+        case _ if 300 <= status < 400:
+            return f"{status}: sent elsewhere, which is not followed"
+        case _ if status >= 500:
+            return f"{status}: the provider has a problem"
+    return f"answered {status}"

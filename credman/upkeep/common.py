@@ -1,0 +1,236 @@
+"""What all of these use: whose token it is, its values as its provider calls them, who is told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal, Protocol
+
+from credman.core.errors import UsageError
+from credman.core.intervals import parse_interval
+from credman.core.model import Address, Field, Finding, Liveness, Token, TokenKey, Version
+from credman.core.paths import Paths, make_private_directory
+from credman.core.secret import Secret
+from credman.providers.asking import Asker
+from credman.providers.catalogue import Catalogue, Provider, ProviderField
+from credman.providers.client import Answer, Client, NoAnswer, Request
+from credman.providers.verdicts import Verdict, utc_now
+from credman.session import Session
+from credman.stores import disk
+
+USUAL_GRACE = timedelta(days=7)
+
+
+class Person(Protocol):
+    """Whoever is told, and asked."""
+
+    def note(self, text: str) -> None:
+        """One line."""
+
+    def warn(self, text: str) -> None: ...
+
+    def confirm(self, question: str) -> bool:
+        """Raises: Refused: nobody is there to say yes."""
+
+    def open_page(self, url: str) -> None:
+        """Opens it in a browser, if there is one."""
+
+    def uninterrupted(self) -> AbstractContextManager[None]:
+        """Within it nothing that a person presses ends the work."""
+
+    def is_attended(self) -> bool:
+        """Whether somebody is there to answer."""
+
+
+class _Nobody:
+    """Stands for a client where nothing is sent."""
+
+    def send(self, request: Request) -> Answer:
+        raise NoAnswer("nothing is sent", is_sent=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """Args:
+    catalogue: who issues tokens.
+    client: None: nobody is asked, for the reason in ``why_not``.
+    environ: of the caller, for variables such as ``HF_ENDPOINT``.
+    tell: is told when one of these sends a token elsewhere.
+    """
+
+    catalogue: Catalogue
+    client: Client | None
+    environ: Mapping[str, str]
+    why_not: str = ""
+    tell: Callable[[str], None] = lambda text: None
+
+    def find(self, token: Token) -> Provider | None:
+        return None if token.provider is None else self.catalogue.find(token.provider)
+
+    def ask(
+        self, provider: Provider | None, fields: Sequence[Field], values: Mapping[str, Secret]
+    ) -> Verdict:
+        """Args: values: by field name. Returns: what the provider says of them."""
+        if provider is None:
+            return Verdict(Liveness.UNKNOWN, "nobody knows whom to ask", is_final=True)
+        keyed = key_values(provider, fields, values)
+        if self.client is None:
+            return Verdict(Liveness.UNKNOWN, self.why_not)
+        self.tell_place(provider, keyed)
+        verdict = Asker(provider, self.client, self.environ).verify(keyed)
+        wrong = has_wrong_checksum(provider, fields, values)
+        if wrong and verdict.liveness is not Liveness.LIVE:
+            return Verdict(verdict.liveness, f"its checksum is wrong; {verdict.reason}")
+        return verdict
+
+    def find_page(
+        self,
+        provider: Provider | None,
+        which: Literal["create", "revoke"],
+        keyed: Mapping[str, Secret],
+    ) -> str:
+        """Args:
+            which: the page where tokens are made, or ended.
+            keyed: the token's values, as its provider calls them.
+
+        Returns:
+            Its URL; empty if there is none.
+        """
+        if provider is None:
+            return ""
+        url = provider.create_url if which == "create" else provider.revoke_url
+        place, _ = Asker(provider, _Nobody(), self.environ).find_place(keyed)
+        if place and provider.base is not None and url.startswith(provider.base.url):
+            url = place + url.removeprefix(provider.base.url)
+        return "" if "{" in url else url
+
+    def tell_place(self, provider: Provider, keyed: Mapping[str, Secret]) -> None:
+        """Says so, once, where a variable of the environment sends the token elsewhere."""
+        place, by = Asker(provider, _Nobody(), self.environ).find_place(keyed)
+        if place and by.isupper():
+            self.tell(f"{provider.title} is asked at {place} ({by})")
+
+    def asker(self, provider: Provider) -> Asker | None:
+        return None if self.client is None else Asker(provider, self.client, self.environ)
+
+
+def key_values(
+    provider: Provider, fields: Sequence[Field], values: Mapping[str, Secret]
+) -> dict[str, Secret]:
+    """Returns: the values by what the provider's file calls them; those it does not know are left
+    out."""
+    found: dict[str, Secret] = {}
+    for field in fields:
+        known = find_provider_field(provider, field, fields)
+        if known is not None and field.name in values:
+            found[known.key] = values[field.name]
+    return found
+
+
+def unkey_values(
+    provider: Provider, fields: Sequence[Field], keyed: Mapping[str, Secret]
+) -> dict[str, Secret]:
+    """The reverse of ``key_values``."""
+    found: dict[str, Secret] = {}
+    for field in fields:
+        known = find_provider_field(provider, field, fields)
+        if known is not None and known.key in keyed:
+            found[field.name] = keyed[known.key]
+    return found
+
+
+def find_provider_field(
+    provider: Provider, field: Field, fields: Iterable[Field]
+) -> ProviderField | None:
+    """Returns: which of the provider's fields a token's field is."""
+    for variable in field.variables:
+        if (known := provider.find_field(variable)) is not None:
+            return known
+    # A token may carry its value under a variable of its own.
+    unknown = [f for f in fields if not any(provider.find_field(v) for v in f.variables)]
+    return provider.main_field if unknown == [field] else None
+
+
+def has_wrong_checksum(
+    provider: Provider, fields: Sequence[Field], values: Mapping[str, Secret]
+) -> bool:
+    """Whether a part was mistyped or cut off, as far as its checksum proves it."""
+    for field in fields:
+        known = find_provider_field(provider, field, fields)
+        value = values.get(field.name)
+        if known is None or value is None:
+            continue
+        shape = provider.find_shape(known.name, value)
+        if shape and not shape.has_advisory_checksum and shape.has_wrong_checksum(value):
+            return True
+    return False
+
+
+def find_values(session: Session, token: Token, version: Version) -> dict[str, Secret]:
+    """Returns: the values of a version, by field name."""
+    addresses = {name: Address(token.key, version.number, name) for name in version.fields}
+    found = session.store.reveal(addresses.values())
+    return {name: found[address] for name, address in addresses.items()}
+
+
+def make_finding(verdict: Verdict) -> Finding | None:
+    """Returns: what is remembered of a verdict; None: it says nothing."""
+    if verdict.liveness is Liveness.UNKNOWN:
+        return None
+    return Finding(verdict.liveness, utc_now(), verdict.identity, verdict.account, verdict.scopes)
+
+
+def describe(verdict: Verdict) -> str:
+    """Returns: ``live: alice, role write, expires 2026-12-11``."""
+    parts = [verdict.identity, verdict.scopes, verdict.reason]
+    if verdict.expires_at is not None:
+        parts.append(f"expires {verdict.expires_at.date().isoformat()}")
+    said = ", ".join(part for part in parts if part)
+    return f"{verdict.liveness.value}{': ' if said else ''}{said}"
+
+
+def grace_of(token: Token, version: Version) -> timedelta:
+    """Returns: how long a retiring version is to live."""
+    for text in (version.grace, token.schedule.grace):
+        try:
+            if text is not None:
+                return parse_interval(text)
+        except UsageError:
+            continue
+    return USUAL_GRACE
+
+
+def name_with_place(key: TokenKey) -> str:
+    """Returns: what names the token on a command line, wherever one is."""
+    profile = "" if key.profile == "default" else f" -p {key.profile}"
+    environment = "" if key.environment == "default" else f" -e {key.environment}"
+    return f"{key.name}{environment}{profile}"
+
+
+def hold(
+    paths: Paths, store_url: str, key: TokenKey, *, seconds: float
+) -> AbstractContextManager[None]:
+    """Keeps everybody else from changing the same token with its provider's help.
+
+    Args:
+        seconds: how long to wait for whoever does so now.
+
+    Raises:
+        LockTimeout
+    """
+    import hashlib
+
+    # A digest: the name of a lock is no place for the name of a token.
+    text = "\0".join((store_url, *key.folded()))
+    name = hashlib.sha256(os.fsencode(text)).hexdigest()[:32]
+    directory = os.path.join(paths.state, "locks")
+    make_private_directory(directory)
+    what = f"{key.name}, which is being changed"
+    return disk.locked(os.path.join(directory, f"{name}.lock"), what=what, seconds=seconds)
+
+
+Waiting = Callable[[float], None]
+"""Waits so many seconds."""

@@ -1,0 +1,222 @@
+"""Temporary tokens: values that a command prints, renewed when they end.
+
+Rule: the command runs without a shell unless it was asked for, has an end, and what it prints goes
+nowhere but into memory and into the store.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shlex
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from credman.core.errors import CredmanError, Unavailable, UsageError
+from credman.core.model import MAX_VALUE_BYTES, Field, Recipe, Token, Version, VersionState
+from credman.core.secret import Secret
+from credman.core.standing import is_expired
+from credman.providers.paths import read_moment
+
+COMMAND_SECONDS = 30.0
+_GUARD = "CREDMAN_RENEWING"
+_WITHHELD = ("CREDMAN_PASSPHRASE", "CREDMAN_PASSPHRASE_COMMAND")
+_EARLY = timedelta(minutes=5)
+_CHUNK = 65536
+_PROCESS_FIELDS = {
+    "AWS_ACCESS_KEY_ID": "AccessKeyId",
+    "AWS_SECRET_ACCESS_KEY": "SecretAccessKey",
+    "AWS_SESSION_TOKEN": "SessionToken",
+}
+"""What AWS's ``credential_process`` calls them."""
+
+
+def is_due(token: Token, now: datetime) -> bool:
+    """Whether its command is to be run before it is handed out."""
+    if token.recipe is None or token.rotation is not None:
+        return False
+    if token.current.state is not VersionState.CURRENT:
+        return False
+    expires_at = token.expires_at
+    early = min(_EARLY, timedelta(seconds=token.recipe.ttl_seconds) / 5)
+    return expires_at is not None and expires_at - early <= now
+
+
+def check_command(command: str, *, uses_shell: bool) -> None:
+    """Raises: UsageError: it cannot be run as it stands."""
+    if "\0" in command or "\n" in command:
+        raise UsageError("--command holds a line end")
+    try:
+        words = [command] if uses_shell else shlex.split(command)
+    except ValueError:
+        raise UsageError("--command cannot be split into words: a quote is not closed") from None
+    if not words or not words[0].strip():
+        raise UsageError("--command is empty")
+
+
+def run_recipe(
+    recipe: Recipe,
+    fields: Sequence[Field],
+    *,
+    name: str,
+    environ: Mapping[str, str],
+    cwd: str,
+    now: datetime,
+) -> tuple[dict[str, Secret], datetime]:
+    """Args:
+        fields: which the token has.
+        name: the token's, for messages.
+        environ: of the caller.
+        cwd: where it is run.
+
+    Returns:
+        The values by field name, and when they end, UTC.
+
+    Raises:
+        Unavailable: it failed, did not end in time, or printed no value. Nothing that it printed is
+            repeated.
+    """
+    if name in environ.get(_GUARD, "").split(","):
+        raise Unavailable(f"the command of {name} asks for {name} itself")
+    output = _run(recipe, fields, name=name, environ=environ, cwd=cwd)
+    ends_at = now + timedelta(seconds=recipe.ttl_seconds)
+    try:
+        values, said = _read(output, fields)
+    except UsageError as error:
+        raise Unavailable(f"the command of {name}: {error.message}") from None
+    if said is not None and said <= now:
+        raise Unavailable(f"the command of {name} printed a value that has expired")
+    return values, said or ends_at
+
+
+def renewed(token: Token, fields: Sequence[str], *, ends_at: datetime, now: datetime) -> Token:
+    """Returns: the token with a new version in the place of the one that ended. Values that a
+    command prints have no history."""
+    number = token.next_number
+    version = Version(number, VersionState.CURRENT, now, tuple(fields), expires_at=ends_at)
+    kept = tuple(
+        v
+        for v in token.versions
+        if v.number != token.current.number and v.state is not VersionState.CURRENT
+    )
+    return replace(token.with_version(version), versions=(*kept, version))
+
+
+def may_still_be_used(token: Token, now: datetime) -> bool:
+    """Whether the value that is stored is good although it should be renewed."""
+    return not is_expired(token, now)
+
+
+def _read(output: bytes, fields: Sequence[Field]) -> tuple[dict[str, Secret], datetime | None]:
+    if not output.strip():
+        raise UsageError("it printed nothing")
+    names = [f.name for f in fields]
+    if len(fields) == 1:
+        return {names[0]: _check(output.rstrip(b"\r\n"), names[0])}, None
+    if output.lstrip().startswith(b"{"):
+        return _read_process(output, names)
+    found: dict[str, Secret] = {}
+    for line in output.splitlines():
+        variable, separator, value = line.partition(b"=")
+        name = variable.decode("ascii", "replace").strip()
+        if line.strip() and (not separator or name not in names):
+            raise UsageError(f"it prints lines that are not VAR=value of {', '.join(names)}")
+        if line.strip():
+            found[name] = _check(value, name)
+    return found, None
+
+
+def _read_process(output: bytes, names: Sequence[str]) -> tuple[dict[str, Secret], datetime | None]:
+    try:
+        said = json.loads(output)
+    except ValueError:
+        raise UsageError("it prints JSON that cannot be read") from None
+    found = {
+        name: _check(str(said[key]).encode(), name)
+        for name, key in _PROCESS_FIELDS.items()
+        if name in names and said.get(key)
+    }
+    if not {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= found.keys():
+        raise UsageError("it prints JSON that is not that of a credential_process")
+    return found, read_moment(said.get("Expiration"))
+
+
+def _check(value: bytes, name: str) -> Secret:
+    from credman.stores.additions import check_value
+
+    secret = Secret.from_bytes(value)
+    check_value(name, secret)
+    return secret
+
+
+def _run(
+    recipe: Recipe,
+    fields: Sequence[Field],
+    *,
+    name: str,
+    environ: Mapping[str, str],
+    cwd: str,
+) -> bytes:
+    import subprocess
+
+    check_command(recipe.command, uses_shell=recipe.uses_shell)
+    argv = ["/bin/sh", "-c", recipe.command] if recipe.uses_shell else shlex.split(recipe.command)
+    # Not its own variables: an old value there would be used to make the new one.
+    own = {v for f in fields for v in f.variables}
+    inherited = {k: v for k, v in environ.items() if k not in own and k not in _WITHHELD}
+    guard = ",".join(filter(None, (environ.get(_GUARD, ""), name)))
+    try:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            cwd=cwd,
+            env={**inherited, _GUARD: guard},
+            start_new_session=True,  # so that all of it can be ended
+        )
+    except OSError as error:
+        reason = (error.strerror or "failed").lower()
+        raise Unavailable(f"cannot run the command of {name}: {reason}") from None
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    try:
+        output = _read_until(process.stdout.fileno(), time.monotonic() + COMMAND_SECONDS)
+        status = process.wait(timeout=COMMAND_SECONDS)
+    except (TimeoutError, subprocess.TimeoutExpired):
+        raise Unavailable(
+            f"the command of {name} did not end within {COMMAND_SECONDS:g} s"
+        ) from None
+    except CredmanError as error:
+        raise Unavailable(f"the command of {name} {error.message}") from None
+    finally:
+        process.stdout.close()
+        if process.poll() is None:  # else its number may be somebody else's by now
+            _end(process.pid)
+            process.wait()
+    if status:
+        raise Unavailable(f"the command of {name} failed with status {status}")
+    return output
+
+
+def _read_until(descriptor: int, deadline: float) -> bytes:
+    output = bytearray()
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+            raise TimeoutError
+        data = os.read(descriptor, _CHUNK)
+        if not data:
+            return bytes(output)
+        output += data
+        if len(output) > 2 * MAX_VALUE_BYTES:
+            raise CredmanError("prints more than any value holds")
+
+
+def _end(group: int) -> None:
+    import contextlib
+
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)

@@ -1,0 +1,483 @@
+"""Rotating a token: a new value is staged, verified and made current, the old one retires.
+
+Rules: each step is stored before the next begins. The provider's raw answer is stored before it is
+read. It is asked for a new value once: what became of a question without an answer is for the
+person to find out, since asking again with the old value may end the new one.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from credman.core.errors import CredmanError, Interrupted, Refused, Unavailable, UsageError
+from credman.core.intervals import parse_interval
+from credman.core.model import Liveness, Stage, Token, Version
+from credman.core.secret import Secret
+from credman.core.standing import refuse_unfinished, refuse_unsure
+from credman.providers.asking import Asker
+from credman.providers.client import Answer, NoAnswer
+from credman.providers.verdicts import Verdict, utc_now
+from credman.session import Session
+from credman.upkeep.common import (
+    Person,
+    Providers,
+    Waiting,
+    describe,
+    find_values,
+    grace_of,
+    key_values,
+    make_finding,
+    name_with_place,
+    unkey_values,
+)
+from credman.watch import rotation
+
+_WAITS_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0)
+"""A value that was made just now is not known everywhere at once: AWS takes about ten seconds."""
+_STORE_WAITS_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+_REFUSALS = (400, 401, 402, 403, 404, 405, 406, 410, 413, 415, 422, 429)
+"""Statuses that say that nothing was made."""
+
+
+class Rotator:
+    """One rotation.
+
+    Args:
+        session: of whose store the token is.
+        token: as it is stored.
+        wait: between two questions whether a new value is known.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        providers: Providers,
+        person: Person,
+        token: Token,
+        *,
+        wait: Waiting,
+    ) -> None:
+        self._session = session
+        self._providers = providers
+        self._person = person
+        self._token = token
+        self._wait = wait
+        self._provider = providers.find(token)
+        self._title = token.key.name if self._provider is None else self._provider.title
+
+    def by_hand(
+        self,
+        read: Callable[[], Mapping[str, Secret]],
+        *,
+        grace: str | None,
+        check: bool,
+        is_piped: bool,
+    ) -> Token:
+        """A person makes the new value.
+
+        Args:
+            read: gives it, by field name.
+            grace: how long the old one shall live; None: as usual.
+            check: ask the provider about it.
+            is_piped: nobody looks on: what cannot be checked is used, and said so.
+        """
+        refuse_unfinished(self._token)
+        if not is_piped:
+            self._tell_where()
+        values = {name: Secret.from_bytes(v.to_bytes()) for name, v in read().items()}
+        self._refuse_known(values)
+        now = utc_now()
+        number = self._token.next_number
+
+        def begin(stored: Token) -> Token:
+            begun = rotation.begin(stored, is_automatic=False, grace=grace, now=now)
+            return rotation.stage(begun, [*values])
+
+        self._change(begin, values, number)
+        return self._finish(check=check, is_piped=is_piped)
+
+    def automatic(self, *, grace: str | None, lifetime: timedelta | None) -> Token:
+        """The token asks its provider for its successor.
+
+        Args:
+            grace: how long the old one shall live; None: as usual.
+            lifetime: of the new one; None: as the old one's, else as its provider's file says.
+        """
+        refuse_unfinished(self._token)
+        refuse_unsure(self._token)
+        asker = self._require_asker()
+        keyed = self._current_values()
+        if obstacle := asker.find_obstacle(keyed):
+            raise UsageError(
+                obstacle, hint=f"credman rotate {name_with_place(self._token.key)} asks for it"
+            )
+        now = utc_now()
+        send = self._prepare(asker, keyed, now, lifetime or self._former_lifetime())
+        self._providers.tell_place(asker.provider, keyed)
+        ending = "; the old one ends with it" if asker.rotating.ends_old else ""
+        self._person.note(f"1/4 asking {self._title} for a new token{ending}")
+        number = self._token.next_number
+        self._change(lambda t: rotation.begin(t, is_automatic=True, grace=grace, now=now))
+        with self._person.uninterrupted():
+            answer = self._ask_once(asker, send)
+            self._store_answer(answer, number)
+        return self._read_answer(asker, answer)
+
+    def resume(self, *, check: bool) -> Token:
+        """Goes on where a rotation was broken off. Asks for no new value.
+
+        Raises:
+            CredmanError: nobody knows whether there is one.
+        """
+        begun = self._token.rotation
+        if begun is None:
+            raise Refused(f"no rotation of {self._token.key.name} is to be finished")
+        refuse_unsure(self._token)
+        match begun.stage:
+            case Stage.ASKING:
+                raise self._lost()
+            case Stage.ANSWERED:
+                stored = find_values(self._session, self._token, self._staged)
+                return self._read_answer(self._require_asker(), _unkeep(stored[rotation.ANSWER]))
+            case Stage.STAGED:
+                return self._finish(check=check, is_piped=False)
+            case Stage.VERIFIED:
+                return self._promote()
+
+    def abort(self, *, is_sure: bool) -> None:
+        """Forgets a rotation that was broken off. A value that its provider made is not forgotten:
+        it stays among the versions until it is revoked.
+
+        Args:
+            is_sure: a new value that may be the only live one may be given up.
+        """
+        begun = self._token.rotation
+        if begun is None:
+            raise Refused(f"no rotation of {self._token.key.name} is to be finished")
+        name = self._token.key.name
+        asker = self._find_asker()
+        if begun.is_automatic and (begun.stage in (Stage.STAGED, Stage.VERIFIED)):
+            ends_old = asker is None or asker.rotating.ends_old
+            if ends_old and not is_sure:
+                raise Refused(
+                    f"the old value of {name} ended when the new one was made",
+                    hint=f"credman rotate {name_with_place(self._token.key)} --resume goes on "
+                    "with the new one; --abort --yes gives it up",
+                )
+            number = begun.version
+            self._change(rotation.keep_unused)
+            self._person.note(
+                f"{name} #{number} is kept as retiring: credman revoke "
+                f"{name_with_place(self._token.key)} --version {number}"
+            )
+            return
+        if begun.stage is Stage.ANSWERED and not is_sure:
+            raise Refused(
+                f"the answer of {self._title} may hold the only live value of {name}",
+                hint=f"credman rotate {name_with_place(self._token.key)} --resume reads it; "
+                "--abort --yes gives it up",
+            )
+        self._change(rotation.abort)
+        if begun.stage is Stage.ASKING:
+            self._person.note(
+                f"whether {self._title} made a new token is not known; the old one may be dead: "
+                f"credman check {name_with_place(self._token.key)}"
+            )
+        elif not begun.is_automatic:
+            self._person.note(f"forgotten; delete the new token where you made it{self._page()}")
+
+    @property
+    def _staged(self) -> Version:
+        begun = self._token.rotation
+        found = None if begun is None else self._token.find_version(begun.version)
+        if found is None:
+            raise Refused(f"no rotation of {self._token.key.name} is to be finished")
+        return found
+
+    def _tell_where(self) -> None:
+        had = self._token.current.finding
+        scopes = f"   (the old one has: {had.scopes})" if had and had.scopes else ""
+        page = self._page()
+        self._person.note(f"1/4 make a new token{page}{scopes}")
+        asker = self._find_asker()
+        if asker is not None and not asker.find_obstacle(self._current_values()):
+            place = name_with_place(self._token.key)
+            self._person.note(f"    or let it rotate itself: credman rotate {place} --auto")
+        if page:
+            self._person.open_page(page.removeprefix(": "))
+
+    def _refuse_known(self, values: Mapping[str, Secret]) -> None:
+        secret = {f.name for f in self._token.fields if f.secret}
+        for version in self._token.versions:
+            if not version.fields:
+                continue
+            former = find_values(self._session, self._token, version)
+            if all(former.get(name) == values.get(name) for name in secret):
+                raise Refused(
+                    f"that is the value of {self._token.key.name} #{version.number}, not a new one",
+                    hint="nothing was changed",
+                )
+
+    def _prepare(
+        self, asker: Asker, keyed: Mapping[str, Secret], now: datetime, lifetime: timedelta | None
+    ) -> Callable[[], Answer]:
+        if asker.rotating.auth == "aws":
+            from credman.providers import aws
+
+            return aws.prepare_rotation(keyed, self._providers.environ)
+        request = asker.prepare_rotation(
+            keyed, name=self._token.key.name, now=now, lifetime=lifetime
+        )
+        return lambda: asker.send(request)
+
+    def _ask_once(self, asker: Asker, send: Callable[[], Answer]) -> Answer:
+        try:
+            answer = send()
+        except NoAnswer as error:
+            if error.is_sent:
+                raise self._lost(error.reason) from None
+            self._change(rotation.abort)
+            raise Unavailable(
+                f"{self._title}: {error.reason}", hint="nothing was changed"
+            ) from None
+        if answer.status in _REFUSALS:
+            self._change(rotation.abort)
+            needs = asker.rotating.needs
+            raise CredmanError(
+                f"{self._title} refused to make a new token ({answer.status}); nothing was changed",
+                hint=f"it takes {needs}" if needs else "",
+            )
+        return answer
+
+    def _store_answer(self, answer: Answer, number: int) -> None:
+        """The only place where the answer is, until it is stored, is the memory of this process: a
+        full disk or a lock that is held is waited for."""
+        for seconds in _STORE_WAITS_SECONDS:
+            try:
+                self._change(rotation.note_answer, {rotation.ANSWER: _keep(answer)}, number)
+            except CredmanError as error:
+                if self._has_answer(number):
+                    return
+                self._person.warn(
+                    f"the answer of {self._title} cannot be stored: {error.message}; trying again "
+                    f"in {seconds:g} s"
+                )
+                self._wait(seconds)
+            else:
+                return
+        self._change(rotation.note_answer, {rotation.ANSWER: _keep(answer)}, number)
+
+    def _has_answer(self, number: int) -> bool:
+        # Somebody who stored it for us may have gone before saying so.
+        try:
+            stored = self._session.store.snapshot().find_token(self._token.key)
+        except CredmanError:
+            return False
+        begun = None if stored is None else stored.rotation
+        if stored is None or begun is None or begun.version != number:
+            return False
+        if begun.stage is Stage.ANSWERED:
+            self._token = stored
+        return begun.stage is Stage.ANSWERED
+
+    def _read_answer(self, asker: Asker, answer: Answer) -> Token:
+        number = self._staged.number
+        provider = asker.provider
+        try:
+            if asker.rotating.auth == "aws":
+                from credman.providers import aws
+
+                successor = aws.read_successor(answer)
+            else:
+                successor = asker.read_successor(answer)
+        except UsageError as error:
+            place = name_with_place(self._token.key)
+            raise CredmanError(
+                f"{error.message} ({answer.status}); it is kept, and the old token may be dead",
+                hint=f"credman check {place} tells; credman rotate {place} --abort --yes gives "
+                "the answer up",
+            ) from None
+        own = find_values(self._session, self._token, self._token.current)
+        # A URL or a user name stays; a secret that the answer does not hold was the old token's.
+        values = {f.name: own[f.name] for f in self._token.fields if not f.secret and f.name in own}
+        values |= unkey_values(provider, self._token.fields, successor.values)
+        self._change(
+            lambda t: rotation.stage(
+                t, [*values], ids=successor.ids, expires_at=successor.expires_at
+            ),
+            values,
+            number,
+        )
+        return self._finish(check=True, is_piped=True)
+
+    def _finish(self, *, check: bool, is_piped: bool) -> Token:
+        if not check:
+            self._change(lambda t: rotation.verify(t, None, None))
+            return self._promote()
+        values = find_values(self._session, self._token, self._staged)
+        try:
+            verdict = self._ask_until_live(values)
+            self._judge(verdict, is_piped=is_piped)
+        except (KeyboardInterrupt, Interrupted):
+            place = name_with_place(self._token.key)
+            raise Interrupted(
+                "stopped: the new value is staged, the old one is still current",
+                hint=f"credman rotate {place} --resume, or --abort",
+            ) from None
+        self._change(lambda t: rotation.verify(t, make_finding(verdict), verdict.expires_at))
+        return self._promote()
+
+    def _ask_until_live(self, values: Mapping[str, Secret]) -> Verdict:
+        begun = self._token.rotation
+        is_new = begun is not None and begun.is_automatic
+        if self._provider is not None and self._providers.client is not None:
+            self._person.note(f"2/4 asking {self._title} about the new one …")
+        verdict = Verdict(Liveness.UNKNOWN)
+        for seconds in _WAITS_SECONDS if is_new else _WAITS_SECONDS[:1]:
+            self._wait(seconds)
+            verdict = self._providers.ask(self._provider, self._token.fields, values)
+            if verdict.liveness is Liveness.LIVE or verdict.is_final:
+                break
+        return verdict
+
+    def _judge(self, verdict: Verdict, *, is_piped: bool) -> None:
+        """Raises: CredmanError: the new value is not to be used as it is."""
+        begun = self._token.rotation
+        is_automatic = begun is not None and begun.is_automatic
+        name, place = self._token.key.name, name_with_place(self._token.key)
+        had = self._token.current.finding
+        if verdict.liveness is Liveness.DEAD:
+            if is_automatic:
+                raise CredmanError(
+                    f"the new value of {name} is staged, but {self._title} does not know it yet "
+                    f"({verdict.reason})",
+                    hint=f"credman rotate {place} --resume asks again",
+                )
+            self._change(rotation.abort)
+            raise Refused(
+                f"{self._title} does not know the new value ({verdict.reason}); it was not stored",
+                hint="the old one is current as before; --no-check stores it anyway",
+            )
+        if verdict.liveness is Liveness.UNKNOWN:
+            self._person.note(f"    not checked: {verdict.reason}")
+            is_asked = not is_piped and not verdict.is_final
+            if is_asked and not self._person.confirm("make it current without a check?"):
+                self._change(rotation.abort)
+                raise Refused("nothing was changed: the old one is current as before")
+            return
+        as_before = bool(had and had.identity == verdict.identity and had.scopes == verdict.scopes)
+        same = " (as before)" if as_before and verdict.identity else ""
+        self._person.note(f"    {describe(verdict)}{same}")
+        if had is None or not had.account or not verdict.account or had.account == verdict.account:
+            return
+        question = f"the old one is {had.identity or had.account}: is another account meant?"
+        if is_piped or not self._person.confirm(question):
+            if not is_automatic:
+                self._change(rotation.abort)
+            raise Refused(
+                f"the new value of {name} is another account's",
+                hint=f"credman add {name} --replace takes it nevertheless",
+            )
+
+    def _promote(self) -> Token:
+        former = self._token.current
+        begun = self._token.rotation
+        asker = self._find_asker()
+        ended = bool(begun and begun.is_automatic and asker and asker.rotating.ends_old)
+        self._change(lambda t: rotation.promote(t, now=utc_now()))
+        token = self._token
+        name, number = token.key.name, token.current.number
+        retired = token.find_version(former.number)
+        place = name_with_place(token.key)
+        if retired is None or not retired.fields:
+            self._person.note(f"3/4 {name} #{number} is current")
+        elif ended:
+            self._person.note(f"3/4 {name} #{number} is current; #{retired.number} ended with it")
+            self._person.note(f"4/4 credman revoke {place} makes sure that it is dead")
+        else:
+            until = (utc_now() + grace_of(token, retired)).astimezone().strftime("%d %b")
+            self._person.note(
+                f"3/4 {name} #{number} is current; #{retired.number} is retiring, revoke it by "
+                f"{until}"
+            )
+            self._person.note(
+                f"4/4 when nothing uses #{retired.number} any more: credman revoke {place}"
+            )
+        return token
+
+    def _change(
+        self,
+        make: Callable[[Token], Token],
+        values: Mapping[str, Secret] | None = None,
+        number: int = 0,
+    ) -> None:
+        # Under the lock of the token nobody rotates it; it may be renamed or described anew.
+        expected = self._token.rotation
+
+        def checked(stored: Token) -> Token:
+            if stored.rotation != expected:
+                raise Refused(
+                    f"{stored.key.name} was changed by another process",
+                    hint="nothing was changed; look at it again",
+                )
+            return make(stored)
+
+        self._token = self._session.change_token(self._token.key, checked, values, version=number)
+
+    def _lost(self, reason: str = "") -> CredmanError:
+        begun = self._token.rotation
+        since = "" if begun is None else f" on {begun.started_at.astimezone():%d %b at %H:%M}"
+        said = reason or "its answer did not arrive"
+        place = name_with_place(self._token.key)
+        return CredmanError(
+            f"{self._title} was asked for a new token{since}, and {said}: the old one may be dead",
+            hint=f"credman check {place} tells; credman rotate {place} --abort ends this, and a "
+            f"new one is made by hand{self._page()}",
+        )
+
+    def _page(self) -> str:
+        page = self._providers.find_page(self._provider, "create", self._current_values())
+        return f": {page}" if page else ""
+
+    def _former_lifetime(self) -> timedelta | None:
+        current = self._token.current
+        every = self._token.schedule.rotate_every
+        if current.expires_at is not None and current.expires_at > current.created_at:
+            return max(timedelta(days=1), current.expires_at - current.created_at)
+        try:
+            return None if every is None else parse_interval(every) + timedelta(days=14)
+        except UsageError:
+            return None
+
+    def _current_values(self) -> dict[str, Secret]:
+        if self._provider is None:
+            return {}
+        own = find_values(self._session, self._token, self._token.current)
+        return key_values(self._provider, self._token.fields, own)
+
+    def _find_asker(self) -> Asker | None:
+        return None if self._provider is None else self._providers.asker(self._provider)
+
+    def _require_asker(self) -> Asker:
+        if self._provider is None:
+            raise UsageError(
+                f"nobody knows who issued {self._token.key.name}",
+                hint="without --auto a new value is asked for",
+            )
+        asker = self._providers.asker(self._provider)
+        if asker is None:
+            raise Unavailable(f"{self._title} cannot be asked: {self._providers.why_not}")
+        return asker
+
+
+def _keep(answer: Answer) -> Secret:
+    body = base64.b64encode(answer.body).decode("ascii")
+    return Secret(json.dumps({"status": answer.status, "body": body, "whole": answer.is_whole}))
+
+
+def _unkeep(kept: Secret) -> Answer:
+    said = json.loads(kept)
+    return Answer(said["status"], {}, base64.b64decode(said["body"]), said["whole"])
