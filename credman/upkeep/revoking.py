@@ -254,10 +254,10 @@ class Revoker:
         same = self._find_same(values)
         self._token = self._session.change_token(self._token.key, ended)
         said = f" ({verdict.reason})" if verdict.liveness is Liveness.DEAD else ""
-        ended = "was dead already" if how == "found dead" else f"is revoked {how}, and dead"
+        fate = "was dead already" if how == "found dead" else f"is revoked {how}, and dead"
         if verdict.liveness is not Liveness.DEAD:
-            ended = f"is revoked {how}"
-        self._person.note(f"{self._token.key.name} #{number} {ended}{said}; its value is dropped")
+            fate = f"is revoked {how}"
+        self._person.note(f"{self._token.key.name} #{number} {fate}{said}; its value is dropped")
         for other, found in same:
             if verdict.liveness is Liveness.DEAD:
                 self._session.change_token(

@@ -11,7 +11,7 @@ import pytest
 
 from credman.providers.catalogue import Provider, ShapeKind, load_catalogue
 from tests.cli.harness import credman, make_value
-from tests.providers.shapes import generate
+from tests.providers.shapes import complete, generate
 
 CATALOGUE = load_catalogue()
 PROVIDERS = list(CATALOGUE.providers.values())
@@ -24,7 +24,8 @@ def make_values(provider: Provider) -> dict[str, str]:
         shapes = [s for s in provider.shapes if s.field == field.name]
         shapes = [s for s in shapes if s.kind is not ShapeKind.PUBLIC]
         if shapes:
-            values[field.name] = generate(shapes[0].pattern, random.Random(field.name)).strip()
+            value = generate(shapes[0].pattern, random.Random(field.name)).strip()
+            values[field.name] = complete(value, shapes[0].checksum)
         elif not field.optional:
             values[field.name] = f"https://{field.name.lower()}.example.com"
     return values

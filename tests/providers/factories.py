@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from credman.providers.catalogue import Provider, Shape, load_catalogue, parse_provider
-from tests.providers.shapes import generate
+from tests.providers.shapes import complete, generate
 
 CATALOGUE = load_catalogue()
 
@@ -48,6 +48,6 @@ def title(pair: tuple[Provider, Shape]) -> str:
 def make_values(shape: Shape, count: int = 20) -> list[str]:
     """Returns: values of this shape, the same in every run."""
     chance = random.Random(shape.pattern)
-    values = [generate(shape.pattern, chance) for _ in range(count)]
+    values = [complete(generate(shape.pattern, chance), shape.checksum) for _ in range(count)]
     assert all(shape.fits(value) for value in values)
     return values

@@ -5,10 +5,13 @@ The parser is the interpreter's own and not public; Hypothesis uses it in the sa
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import random
 import re._constants as sre  # type: ignore[import-not-found]
 import re._parser as parser  # type: ignore[import-not-found]
 import string
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +29,35 @@ def generate(pattern: str, chance: random.Random, *, stretch: int = 12) -> str:
     stretch: how much longer than it must be an open-ended repetition becomes at most.
     """
     return "".join(_expand(item, chance, stretch) for item in parser.parse(pattern))
+
+
+def complete(value: str, checksum: str) -> str:
+    """Args:
+        value: one of a shape.
+        checksum: the name of the shape's; empty: it has none.
+
+    Returns:
+        The value with the characters in place that are computed from the others.
+    """
+    match checksum:
+        case "":
+            return value
+        case "crc32-base62":
+            digits = string.digits + string.ascii_uppercase + string.ascii_lowercase
+            return value[:-6] + _write(zlib.crc32(value.split("_", 1)[1][:-6].encode()), digits, 6)
+        case "crc32-base36":
+            digits = string.digits + string.ascii_lowercase
+            return value[:-7] + _write(zlib.crc32(value[:-7].encode()), digits, 7)
+        case "sha256-base32":
+            begin = len("github_pat_") + 22 + 1 + 43
+            digest = base64.b32encode(hashlib.sha256(value[:begin].encode()).digest())
+            return value[:begin] + digest[:8].decode() + value[begin + 8 :]
+    raise NotImplementedError(checksum)
+
+
+def _write(number: int, digits: str, width: int) -> str:
+    places = [number // len(digits) ** place % len(digits) for place in reversed(range(width))]
+    return "".join(digits[place] for place in places)
 
 
 def _expand(item: tuple[Any, Any], chance: random.Random, stretch: int) -> str:

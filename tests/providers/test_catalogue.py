@@ -11,7 +11,7 @@ from credman.core.names import check_name, check_variable
 from credman.providers.catalogue import Provider, check_unique, find_problems
 from tests.providers.factories import CATALOGUE, GOOD, make_provider, parse
 
-COUNT = 63
+COUNT = 65
 
 
 def test_every_file_is_read() -> None:

@@ -58,6 +58,8 @@ BROKEN = [
     (GOOD + '[[fields]]\nvariables = ["B"]\nprompt = "b"\n', "fields name a key twice"),
     (GOOD + 'field = "OTHER"\n', "shapes[0].field is no variable"),
     (GOOD + "part = 1\n", "shapes[0].part must be true or false"),
+    (GOOD + 'checksum = "md5"\n', "shapes[0].checksum must be"),
+    (GOOD + "advisory = 1\n", "shapes[0].advisory must be true or false"),
     (GOOD + '[[import_from]]\npath = "~/x"\nformat = "xml"\n', "import_from[0].format must be"),
     (GOOD + '[[import_from]]\nformat = "raw"\n', "import_from[0].path is missing"),
     (GOOD + '[[import_from]]\npath = "~/x"\nformat = "raw"\nbsd = "x"\n', "import_from[0].bsd"),
@@ -96,6 +98,20 @@ ROTATE = """
 mode = "self"
 steps = ["make one", "drop the other"]
 """
+SELF = """
+[rotate_api]
+mode = "self"
+method = "POST"
+url = "https://api.example.com/new"
+headers = { Authorization = "Bearer {token}", Content-Type = "application/json" }
+ok = [200]
+new = { token = "token" }
+"""
+BASE = """
+[base]
+url = "https://api.example.com"
+variables = ["EXAMPLE_URL"]
+"""
 
 BROKEN_ONLINE = [
     (VERIFY.replace("url =", "uri ="), "verify.url is missing"),
@@ -105,7 +121,16 @@ BROKEN_ONLINE = [
     (VERIFY.replace('"GET"', '"get"'), "verify.method must be GET, POST, PUT, PATCH or DELETE"),
     (VERIFY.replace("https:", "http:"), "verify.url must begin"),
     (VERIFY.replace("/me", "/{who}"), "verify.url holds {who}"),
-    (VERIFY + 'expires_url = "{host}/x"\n', "verify.expires_url holds {host}"),
+    (VERIFY + 'identity_url = "http://x"\n', "verify.identity_url must begin"),
+    (VERIFY + 'skip = 1\n', "verify.skip must be a text"),
+    (VERIFY + 'auth = "basic"\n', "verify.auth must be "),
+    (VERIFY + 'dead_text = "gone"\n', "verify.dead_text must be a list"),
+    (VERIFY + "live_text = []\n", "verify.live_text is empty"),
+    (VERIFY + "query = { a = 1 }\n", "verify.query must be a table of texts"),
+    (VERIFY + 'active_path = ["a"]\n', "verify.active_path must be a text"),
+    (VERIFY + 'body = "{"\n', "verify.body is not what its Content-Type says"),
+    (VERIFY + 'take = { a = "b" }\n', "verify.take is not known"),
+    (VERIFY + 'command = ["ask"]\n', "verify.command is not known"),
     (VERIFY.replace("[200]", '["200"]'), "verify.ok must be a list of numbers"),
     (VERIFY.replace("[200]", "[true]"), "verify.ok must be a list of numbers"),
     (VERIFY.replace("[200]", "[99]"), "verify.ok must be HTTP statuses"),
@@ -115,15 +140,41 @@ BROKEN_ONLINE = [
     (VERIFY.replace("Bearer {token}", "a\\r\\nb"), "verify.headers.Authorization is no header"),
     (VERIFY + "body = 1\n", "verify.body must be a text"),
     (VERIFY + "basic = []\n", "verify.basic is empty"),
-    (VERIFY + "intrusive = 1\n", "verify.intrusive must be true or false"),
+    (VERIFY + "intrusive = true\n", "verify.intrusive is not known"),
     (VERIFY + "extra_paths = { a = 1 }\n", "verify.extra_paths must be a table of texts"),
     (ROTATE.replace('mode = "self"\n', ""), "rotate_api.mode is missing"),
     (ROTATE.replace('"self"', '"me"'), "rotate_api.mode must be self, self-if-scoped, public or"),
     (ROTATE + 'url = "https://example.com"\n', "rotate_api.method is missing"),
-    (ROTATE + 'url = "https://x/{A}"\nmethod = "POST"\nok = [1]\n', "rotate_api.url holds {A}"),
+    (SELF.replace('new = { token = "token" }\n', ""), "rotate_api.new is missing"),
+    (SELF.replace("ok = [200]\n", ""), "rotate_api.ok is missing"),
+    (SELF.replace("/new", "/{A}"), "rotate_api.url holds {A}"),
+    (SELF.replace('"token" }', "1 }"), "rotate_api.new must be a table of texts"),
+    (SELF + "keep = [1]\n", "rotate_api.keep must be a table"),
+    (SELF + "ends_old = 1\n", "rotate_api.ends_old must be true or false"),
+    (SELF + "lifetime_days = 0\n", "rotate_api.lifetime_days must be a count"),
+    (SELF + "lifetime_days = 9999\n", "rotate_api.lifetime_days must be a count"),
+    (SELF + "pattern = '(a'\n", "rotate_api.pattern is no regular expression"),
+    (SELF + "pattern = '(a)'\n", "rotate_api.pattern must have no group"),
+    (SELF + "derive = { a = '(a)' }\n", "rotate_api.derive is not known"),
+    (SELF + 'body = "a=1"\n', "rotate_api.body is not what its Content-Type says"),
+    (SELF + "lookups = [1]\n", "rotate_api.lookups must be a list of tables"),
+    (
+        SELF.replace("rotate_api", "revoke_api").replace('new = { token = "token" }\n', "")
+        + "derive = { a = 'a' }\n",
+        "revoke_api.derive.a must have one group",
+    ),
+    (ROTATE + 'new_token_path = "x"\n', "rotate_api.new_token_path is not known"),
+    (ROTATE + 'applies_to = "x"\n', "rotate_api.applies_to is not known"),
     (ROTATE + "invalid = [401]\n", "rotate_api.invalid is not known"),
-    (ROTATE.replace("rotate", "revoke") + 'new_token_path = "x"\n', "revoke_api.new_token_path"),
+    (ROTATE.replace("rotate", "revoke") + "ends_old = true\n", "revoke_api.ends_old is not known"),
     ("[derive_api]\n", "derive_api.note is missing"),
+    (BASE.replace("https:", "http:"), "base.url must begin"),
+    (BASE.replace("api.", "{token}."), "base.url holds {token}"),
+    (BASE.replace('["EXAMPLE_URL"]', '"EXAMPLE_URL"'), "base.variables must be a list"),
+    (BASE.replace("EXAMPLE_URL", "LD_PRELOAD"), "base.variables LD_PRELOAD"),
+    (BASE + 'field = "host"\n', "base.field names host"),
+    (BASE + "suffix = 1\n", "base.suffix must be a text"),
+    (BASE + 'host = "x"\n', "base.host is not known"),
 ]
 
 
@@ -145,6 +196,29 @@ def test_requests_are_kept_as_they_stand() -> None:
     assert provider.online.keys() == {"verify", "rotate_api"} <= ONLINE.keys()
 
 
+def test_a_look_up_is_checked_as_a_request_is() -> None:
+    lookup = 'lookups = [{ method = "GET", url = "https://x", ok = [200], take = { a = "b" } }]\n'
+    provider = parse(GOOD + BASE + VERIFY + 'dead_body = { "a.b" = [1, true] }\n' + SELF + lookup)
+    assert provider.base is not None and provider.base.variables == ("EXAMPLE_URL",)
+    assert provider.online["verify"]["dead_body"] == {"a.b": [1, True]}
+    for old in ('method = "GET", ', 'url = "https://x", ', "ok = [200], ", ', take = { a = "b" }'):
+        with pytest.raises(UsageError, match=r"^example\.toml: .*lookups\[0\]\.\w+ is missing"):
+            parse(GOOD + SELF + lookup.replace(old, ""))
+    for broken in ('"GET"', '"PEEK"'), ("https:", "http:"), ("ok =", "okay = 1, ok ="):
+        with pytest.raises(UsageError, match=r"^example\.toml: .*lookups\[0\]\."):
+            parse(GOOD + SELF + lookup.replace(*broken))
+
+
+@pytest.mark.parametrize("table", ["verify", "rotate_api", "revoke_api"])
+def test_a_table_without_a_request_says_why(table: str) -> None:
+    mode = "" if table == "verify" else 'mode = "self"\n'
+    assert parse(GOOD + f'[{table}]\n{mode}auth = "aws"\n').online[table]["auth"] == "aws"
+    if table == "verify":
+        assert parse(GOOD + '[verify]\nskip = "nobody can"\n').online[table]
+    with pytest.raises(UsageError, match=rf"{table}\.(method|mode) is missing"):
+        parse(GOOD + f"[{table}]\n")
+
+
 def test_a_template_takes_the_fields_that_there_are() -> None:
     host = '[[fields]]\nvariables = ["HOST"]\nprompt = "URL"\nsecret = false\nkey = "host"\n'
     text = GOOD.replace("https://example.com/new", "{host}/new") + host
@@ -153,7 +227,7 @@ def test_a_template_takes_the_fields_that_there_are() -> None:
 
 def test_all_facts_of_the_catalogue_are_there() -> None:
     counts = {kind: sum(kind in p.online for p in CATALOGUE.providers.values()) for kind in ONLINE}
-    assert counts == {"verify": 61, "rotate_api": 33, "revoke_api": 18, "derive_api": 1}
+    assert counts == {"verify": 63, "rotate_api": 34, "revoke_api": 19, "derive_api": 1}
     providers = CATALOGUE.providers.values()
     assert sum(len(p.imports) for p in providers) == 41
     assert sum(p.rotation_days is not None for p in providers) == 7
