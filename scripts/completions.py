@@ -24,6 +24,9 @@ TEMPLATES = ROOT / "scripts" / "completion"
 SCRIPTS = ROOT / "credman" / "completions"
 MARK = "# @tables@\n"
 
+TEXT = "text"
+"""A value that nothing completes."""
+
 KINDS = {
     "ENV": "environment",
     "PROFILE": "profile",
@@ -35,20 +38,27 @@ KINDS = {
     "PATH": "file",
     "DIR": "file",
     "URL": "store",
+    "CMD": TEXT,
+    "DATE": TEXT,
+    "N": TEXT,
+    "50m": TEXT,
+    "7d": TEXT,
+    "90d": TEXT,
 }
-"""What completes a value, by the word that stands for it in the help."""
+"""What completes a value, by the word that stands for it in the help. Where it is none of these, a
+help such as ``a or b`` names a choice."""
 
 KINDS_OF = {
     ("add", "NAME"): "provider",
     ("providers", "NAME"): "provider",
     ("remove", "NAME"): "own",
     ("rename", "NAME"): "own",
+    ("rotate", "NAME"): "own",
+    ("revoke", "NAME"): "own",
+    ("rollback", "NAME"): "own",
     ("get", "VAR"): "field",
 }
 """The same for one command, where it differs."""
-
-TEXT = "text"
-"""A value that nothing completes."""
 
 HELP = "-h --help|||Show what it does"
 GENERAL = (
@@ -93,10 +103,13 @@ def find_kind(command: str, parameter: Any) -> str:
     word: str = (parameter.metavar or parameter.name.upper()).strip("[].…")
     if "|" in word:
         return "=" + word.replace("|", ",")
+    known = KINDS_OF.get((command, word), KINDS.get(word))
+    if known is not None:
+        return known
     found = re.fullmatch(r"One of ((?:[\w-]+, )+[\w-]+)|([\w-]+) or ([\w-]+)", parameter.help or "")
     if found is not None:
         return "=" + (found[1].replace(" ", "") if found[1] else f"{found[2]},{found[3]}")
-    return KINDS_OF.get((command, word), KINDS.get(word, TEXT))
+    return TEXT
 
 
 def list_commands() -> Iterator[str]:

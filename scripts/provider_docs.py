@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from credman.core.errors import CredmanError
+from credman.providers.calls import read_revoke, read_rotate, read_verify
 from credman.providers.catalogue import Catalogue, Provider, Shape, ShapeKind, load_catalogue
 from credman.providers.facts import ProviderField
 from credman.providers.literals import list_heads
@@ -53,6 +54,19 @@ is *seen*. What is marked *recalled* was written down from memory and has not be
 source: take it as a hint. A value is never doubted because it differs from a recalled shape. Dates
 and limits change; the provider's own page counts.
 
+## Verifying, rotating and revoking
+
+- *Verify* says whether the provider can be asked if a token is live. It is asked with a request
+  that changes nothing. What an answer does not say plainly is unknown.
+- *Rotate*: *by itself* means that a token is enough to get its successor, and that credman does so.
+  *By hand* means that the new one is made on the provider's page and pasted. Where the old one ends
+  by the same request, there is no time in which both work.
+- *Revoke* says whether credman can ask the provider to end a token. Elsewhere the page does it.
+- *Elsewhere* names what sends these requests to another place than the provider's own, such as a
+  server of your own. Over plain HTTP a token is sent to this machine only.
+
+No secret is ever put into an address.
+
 ## Keys that are files
 
 The key of a Google service account is a file, and the variable holds its path. It is piped in, and
@@ -83,6 +97,8 @@ WORDS = {
     "expiry": "expiry",
     "checksum": "checksum",
     "note": "note",
+    "verify": "how it is verified",
+    "rotate_api": "how it is rotated",
 }
 """What of an entry may be recalled, and stands on this page."""
 
@@ -128,7 +144,13 @@ def render_provider(provider: Provider) -> str:
         f"- Read more: {link(provider.docs_url)}",
         f"- Expiry: {provider.expiry}",
         f"- Rotation: {rotation}",
+        f"- Verify: {render_verify(provider)}",
+        f"- Rotate: {render_rotate(provider)}",
+        f"- Revoke: {render_revoke(provider)}",
     ]
+    if provider.base is not None:
+        own = [f.name for f in provider.fields if f.key == provider.base.field]
+        lines.append(f"- Elsewhere: {', '.join(map(code, (*own, *provider.base.variables)))}")
     if provider.checksum:
         lines.append(f"- Checksum: {provider.checksum}")
     if provider.note:
@@ -141,6 +163,39 @@ def render_confidence(provider: Provider) -> str:
         return "All of this entry is recalled."
     known = [WORDS[path] for path in provider.recalled if path in WORDS]
     return f"Seen; recalled: {', '.join(known)}." if known else "Seen."
+
+
+def render_verify(provider: Provider) -> str:
+    verifying = read_verify(provider.online)
+    return "yes" if verifying.call or verifying.auth else f"no: {verifying.skip}"
+
+
+def render_rotate(provider: Provider) -> str:
+    rotating = read_rotate(provider.online)
+    if not rotating.call and not rotating.auth:
+        steps = provider.online.get("rotate_api", {}).get("steps")
+        return "; ".join(["by hand", *(steps if isinstance(steps, list) else ())])
+    words = ["by itself"]
+    if rotating.pattern:
+        words.append("some kinds of token only")
+    if rotating.ends_old:
+        words.append("which ends the old one at once")
+    needs = f"; needs {rotating.needs}" if rotating.needs else ""
+    return ", ".join(words) + needs + render_proof(provider, "rotate_api")
+
+
+def render_revoke(provider: Provider) -> str:
+    revoking = read_revoke(provider.online)
+    if not revoking.call and not revoking.auth:
+        return "on the page"
+    kinds = ", some kinds of token only" if revoking.pattern else ""
+    needs = f"; needs {revoking.needs}" if revoking.needs else ""
+    return f"yes{kinds}{needs}{render_proof(provider, 'revoke_api')}"
+
+
+def render_proof(provider: Provider, table: str) -> str:
+    is_proven = provider.online[table].get("proven", True)
+    return "" if is_proven else "; not tried out"
 
 
 def render_field(field: ProviderField) -> str:

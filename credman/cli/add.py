@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -92,7 +93,8 @@ def add(
     """
     catalogue = invocation.context.catalogue
     words = (*(var or ()), *(field or ()), *note.split())
-    given = (name, invocation.env, invocation.profile, provider, expires, *words)
+    printed = re.split(r"[\s'\"=:;,@]+", command or "")
+    given = (name, invocation.env, invocation.profile, provider, expires, ttl, *words, *printed)
     refuse_value_as_argument(catalogue, given)
     check_name("token", name)
     if var and field:

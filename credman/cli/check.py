@@ -12,9 +12,9 @@ from credman.core.errors import UsageError
 from credman.core.intervals import format_instant
 from credman.core.model import Liveness, Token
 from credman.core.names import quote_untrusted
+from credman.core.standing import name_with_place
 from credman.session import Session
 from credman.upkeep.checking import Checked, check_tokens, remember_if_possible
-from credman.upkeep.common import name_with_place
 
 if TYPE_CHECKING:
     import typer

@@ -17,6 +17,7 @@ from credman.cli.render import (
 )
 from credman.core.model import Token, VersionState
 from credman.core.names import BASE_ENVIRONMENT
+from credman.core.standing import name_with_place
 from credman.session import Session
 
 if TYPE_CHECKING:
@@ -69,10 +70,9 @@ def list_tokens(
         if current.state is not VersionState.CURRENT:
             context.note(f"{token.key.name} is {current.state.value}, and is not handed out")
         if token.rotation is not None:
-            place = f"{token.key.name} -e {token.key.environment}"
             context.note(
-                f"a rotation of {token.key.name} is not finished: credman rotate {place} "
-                "--resume, or --abort"
+                f"a rotation of {token.key.name} is not finished: credman rotate "
+                f"{name_with_place(token.key)} --resume, or --abort"
             )
     _note_recovery(invocation, session)
 

@@ -7,8 +7,9 @@ from credman.cli.options import Invocation, command
 from credman.cli.revoke import parse_version
 from credman.core.errors import Refused
 from credman.core.model import Liveness, Token, VersionState
+from credman.core.standing import name_with_place
 from credman.providers.verdicts import utc_now
-from credman.upkeep.common import describe, find_values, make_finding, name_with_place
+from credman.upkeep.common import describe, find_values, make_finding
 from credman.watch import rotation
 
 if TYPE_CHECKING:

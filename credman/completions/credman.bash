@@ -38,6 +38,11 @@ __credman_entries() {
                 'remove|Remove a token'
                 'rename|Give a token another name'
                 'copy|Copy a token into another environment'
+                'check|Ask providers whether tokens are live'
+                'rotate|Replace a token by a new one'
+                'revoke|End an old version of a token at its provider'
+                'history|Show the versions of a token'
+                'rollback|Make a former version the current one again'
                 'env|Print text for eval that sets an environment'\''s variables'
                 'exec|Run a command with an environment'\''s variables'
                 'export|Write an environment'\''s values in clear'
@@ -146,7 +151,8 @@ __credman_entries() {
                 'milvus|Zilliz Cloud (Milvus)'
                 'mistral|Mistral AI'
                 'mistralai|Mistral AI'
-                'mlflow|Databricks (also the MLflow tracking backend)'
+                'mlflow|MLflow tracking server'
+                'mlflow-tracking|MLflow tracking server'
                 'modal|Modal'
                 'neptune|neptune.ai'
                 'ngc|NVIDIA NGC / NIM (build.nvidia.com)'
@@ -172,6 +178,8 @@ __credman_entries() {
                 'sendgrid|SendGrid'
                 'sentry|Sentry'
                 'slack|Slack'
+                'slack-config|Slack configuration token'
+                'slack-manifest|Slack configuration token'
                 'snowflake|Snowflake'
                 'stability|Stability AI'
                 'stabilityai|Stability AI'
@@ -222,11 +230,14 @@ __credman_syntax() {
                 '--var|*|text|A variable that carries the value; repeatable'
                 '--field|*|text|A part with a value of its own; repeatable'
                 '--expires||text|Such as 2027-03-31'
-                '--rotate-every||=Days,weeks|Days or weeks'
+                '--rotate-every||text|Days or weeks'
+                '--command||text|Prints the value, again when it ends'
+                '--ttl||text|How long a printed value is good'
+                '--shell|||Run CMD by /bin/sh, not as a program'
                 '--isolated|||Its environment inherits nothing from default'
                 '--note||text|A remark'
                 '--replace|||Give an existing token a new version'
-                '--no-check|||Do not look whether the value looks right'
+                '--no-check|||Do not look whether the value looks right or works'
                 '-e --env||environment|Environment; CREDMAN_ENV, else default'
                 '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
                 '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
@@ -313,6 +324,86 @@ __credman_syntax() {
             )
             options=(
                 '--to-env||environment|Where the copy goes; made if it is new'
+                '-e --env||environment|Environment; CREDMAN_ENV, else default'
+                '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('check')
+            positionals=(
+                'token*'
+            )
+            options=(
+                '--all|||Those of every environment and profile'
+                '--json|||Print JSON'
+                '-e --env||environment|Environment; CREDMAN_ENV, else default'
+                '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('rotate')
+            positionals=(
+                'own'
+            )
+            options=(
+                '--auto|||The token asks its provider for its successor'
+                '--manual|||You make the new one'
+                '--grace||text|How long the old one is to live'
+                '--resume|||Go on where it was broken off'
+                '--abort|||Give up one that was broken off'
+                '--no-check|||Do not look whether the value looks right or works'
+                '-y --yes|||Do not ask'
+                '-e --env||environment|Environment; CREDMAN_ENV, else default'
+                '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('revoke')
+            positionals=(
+                'own'
+            )
+            options=(
+                '--version||text|The number of the version'
+                '--compromised|||Somebody may know it: never hand it out again'
+                '-y --yes|||Do not ask'
+                '-e --env||environment|Environment; CREDMAN_ENV, else default'
+                '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('history')
+            positionals=(
+                'token'
+            )
+            options=(
+                '--json|||Print JSON'
+                '-e --env||environment|Environment; CREDMAN_ENV, else default'
+                '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('rollback')
+            positionals=(
+                'own'
+            )
+            options=(
+                '--to||text|To this version; else the last one'
+                '-y --yes|||Do not ask'
                 '-e --env||environment|Environment; CREDMAN_ENV, else default'
                 '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
                 '--store||store|Where tokens rest; CREDMAN_STORE, else file:'

@@ -217,19 +217,22 @@ class Token:
 
     @property
     def current(self) -> Version:
-        """The version that is handed out; where it was revoked without a successor, the last."""
+        """The version that is handed out; where it was revoked without a successor, that one: what
+        is retiring takes nobody's place by itself."""
         settled = [v for v in self.versions if v.state is not VersionState.STAGED]
         return next(
             (v for v in settled if v.state is VersionState.CURRENT),
-            max(settled, key=lambda v: v.number),
+            max(settled, key=lambda v: (v.state is not VersionState.RETIRING, v.number)),
         )
 
     @property
     def present_fields(self) -> tuple[Field, ...]:
         """The fields of the current version; all of them where it was revoked, and has no values:
         the variables stay its own, so that no other token's take their place."""
-        present = self.current.fields
-        return tuple(f for f in self.fields if f.name in present) or self.fields
+        current = self.current
+        if current.state is not VersionState.CURRENT and not current.fields:
+            return self.fields
+        return tuple(f for f in self.fields if f.name in current.fields)
 
     @property
     def variables(self) -> tuple[str, ...]:

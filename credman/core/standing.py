@@ -11,7 +11,15 @@ from datetime import datetime
 
 from credman.core.errors import Refused
 from credman.core.intervals import format_instant
-from credman.core.model import Liveness, Token, VersionState
+from credman.core.model import Liveness, Token, TokenKey, VersionState
+from credman.core.names import BASE_ENVIRONMENT, DEFAULT_PROFILE
+
+
+def name_with_place(key: TokenKey) -> str:
+    """Returns: what names the token on a command line where no variable chooses: ``hf -e prod``."""
+    profile = "" if key.profile == DEFAULT_PROFILE else f" -p {key.profile}"
+    environment = "" if key.environment == BASE_ENVIRONMENT else f" -e {key.environment}"
+    return f"{key.name}{environment}{profile}"
 
 
 def find_bar(token: Token, now: datetime) -> str:
@@ -21,6 +29,8 @@ def find_bar(token: Token, now: datetime) -> str:
         return "is compromised"
     if current.state is VersionState.REVOKED:
         return "was revoked"
+    if current.state is not VersionState.CURRENT:
+        return "has no current version"
     if is_expired(token, now):
         return f"expired on {_day(token)}"
     return ""
@@ -46,7 +56,7 @@ def refuse_barred(tokens: Iterable[Token], now: datetime) -> None:
     first, _ = next(iter(barred.values()))
     raise Refused(
         "; ".join(said),
-        hint=f"credman rotate {first.key.name} -e {first.key.environment} replaces it; "
+        hint=f"credman rotate {name_with_place(first.key)} replaces it; "
         "--only with the others leaves it out",
     )
 
@@ -54,7 +64,7 @@ def refuse_barred(tokens: Iterable[Token], now: datetime) -> None:
 def refuse_unfinished(token: Token) -> None:
     """Raises: Refused: a rotation of it is not finished."""
     if token.rotation is not None:
-        where = f"{token.key.name} -e {token.key.environment}"
+        where = name_with_place(token.key)
         raise Refused(
             f"a rotation of {token.key.name} is not finished",
             hint=f"credman rotate {where} --resume, or --abort",
@@ -64,7 +74,7 @@ def refuse_unfinished(token: Token) -> None:
 def refuse_unsure(token: Token) -> None:
     """Raises: Refused: it came back from an older copy, and nobody has checked it since."""
     if token.unsure:
-        where = f"{token.key.name} -e {token.key.environment}"
+        where = name_with_place(token.key)
         raise Refused(
             f"{token.key.name} came back from an older copy, and may not be the one that counts",
             hint=f"credman check {where} asks its provider",

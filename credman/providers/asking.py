@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from credman.core.errors import CredmanError, UsageError
 from credman.core.model import Liveness
@@ -26,20 +27,16 @@ from credman.providers.calls import (
 )
 from credman.providers.catalogue import Provider, ShapeKind
 from credman.providers.client import Answer, Client, NoAnswer, Request
+from credman.providers.judging import describe_answer, is_yes, judge
 from credman.providers.paths import (
     MISSING,
     find_path,
-    holds,
-    is_at,
     parse_json,
     read_moment,
-    read_payload,
     render_text,
 )
 from credman.providers.verdicts import Successor, Verdict
 
-_SCOPES = ("role", "scopes", "acls", "permissions", "orgs")
-_NEVER_DEAD = (407, 408, 425, 429)
 _LABEL = "credman"
 
 
@@ -75,11 +72,14 @@ class Asker:
         if base is None:
             return "", ""
         own = str(values.get(base.field, "")).strip() if base.field else ""
-        if own:
-            return self._complete(own, base.suffix), base.field
-        for variable in base.variables:
-            if said := self._environ.get(variable, "").strip():
-                return self._complete(said, base.suffix), variable
+        said = [(own, base.field)] if own else []
+        said += [(self._environ.get(v, "").strip(), v) for v in base.variables]
+        usual = {urlsplit(url).hostname for url in (base.url, self.provider.create_url)}
+        for text, by in said:
+            # Some variables hold the host alone; some name the provider's own.
+            place = (text if "://" in text else f"https://{text}").rstrip("/")
+            if text and not (place.startswith("https://") and _host(place) in usual):
+                return place + base.suffix, by
         return "", ""
 
     def verify(self, values: Mapping[str, Secret]) -> Verdict:
@@ -91,6 +91,10 @@ class Asker:
             return aws.verify(values, self._environ)
         if verifying.call is None:
             return Verdict(Liveness.UNKNOWN, verifying.skip, is_final=True)
+        token = values.get("token", Secret(""))
+        if verifying.pattern and not re.fullmatch(verifying.pattern, token, re.ASCII):
+            kind = f"{self.provider.title} cannot be asked about this kind of token"
+            return Verdict(Liveness.UNKNOWN, kind, is_final=True)
         try:
             request = self._build(verifying.call, values, is_repeatable=True)
             answer = self._client.send(request)
@@ -202,6 +206,8 @@ class Asker:
         token = values.get("token", Secret(""))
         if revoking.pattern and not re.fullmatch(revoking.pattern, token, re.ASCII):
             return f"{self.provider.title} ends this kind of token on its page only"
+        if revoking.needs_successor and successor is None:
+            return f"{self.provider.title} ends it only when there is a newer one"
         known: dict[str, Any] = {**ids, **values}
         known["successor"] = (successor or values).get("token", token)
         for key, pattern in revoking.derive.items():
@@ -215,7 +221,7 @@ class Asker:
             return error.reason
         except CredmanError as error:
             return error.message
-        if not _is_yes(revoking.call, answer):
+        if not is_yes(revoking.call, answer):
             return f"{self.provider.title} answered {answer.status}"
         return ""
 
@@ -258,7 +264,7 @@ class Asker:
             except NoAnswer as error:
                 raise CredmanError(f"{self.provider.title}: {error.reason}") from None
             data = parse_json(answer.body)
-            if not _is_yes(lookup, answer) or data is MISSING:
+            if not is_yes(lookup, answer) or data is MISSING:
                 raise CredmanError(f"{self.provider.title} answered {answer.status}")
             for name, path in lookup.take.items():
                 value = find_path(data, path)
@@ -279,7 +285,7 @@ class Asker:
             return verdict  # it is live; who it is remains unsaid
         if answer.status != 200:
             return verdict
-        found = _describe(verifying, answer, values, parse_json(answer.body))
+        found = describe_answer(verifying, answer, values, parse_json(answer.body))
         return Verdict(
             Liveness.LIVE,
             verdict.reason,
@@ -298,89 +304,13 @@ class Asker:
             call = move_to(call, base.url, place)
         return build_request(call, values, is_repeatable=is_repeatable, secret=self._secret)
 
-    def _complete(self, said: str, suffix: str) -> str:
-        # Some variables hold the host alone.
-        return (said if "://" in said else f"https://{said}").rstrip("/") + suffix
 
-
-def judge(verifying: Verify, answer: Answer, values: Mapping[str, Secret]) -> Verdict:
-    """Args: values: the token's, by the key of their field. Returns: what the answer means."""
-    call = verifying.call
-    assert call is not None  # noqa: S101 - there is an answer, so there was a call
-    status, data = answer.status, parse_json(answer.body)
-    text = answer.body.decode("utf-8", "replace")
-    if status in verifying.invalid and status not in _NEVER_DEAD:
-        if any(part in text for part in verifying.live_text):
-            return _describe(verifying, answer, values, data, f"{status}: restricted")
-        if verifying.dead_text and not any(part in text for part in verifying.dead_text):
-            return Verdict(Liveness.UNKNOWN, f"{status}: not plain what it means")
-        why = "expired" if "expired" in text.lower() else "revoked or expired"
-        return Verdict(Liveness.DEAD, f"{status}: {why}")
-    if status not in call.ok:
-        return Verdict(Liveness.UNKNOWN, _explain_status(status))
-    if not answer.is_whole:
-        return Verdict(Liveness.UNKNOWN, "half an answer")
-    if any(is_at(data, path, wanted) for path, wanted in verifying.dead_body.items()):
-        return Verdict(Liveness.DEAD, "said to be revoked, expired or switched off")
-    if call.ok_body and not holds(data, call.ok_body):
-        return Verdict(Liveness.UNKNOWN, "not plain what the answer means")
-    if verifying.active_path:
-        active = find_path(data, verifying.active_path)
-        if isinstance(data, dict) and data.get("errors"):
-            return Verdict(Liveness.UNKNOWN, "answered with errors")
-        if active is MISSING:
-            return Verdict(Liveness.UNKNOWN, "not plain what the answer means")
-        if active is None or active is False:
-            return Verdict(Liveness.DEAD, "said to be nobody's")
-    return _describe(
-        verifying, answer, values, data, "" if status < 300 else f"restricted ({status})"
-    )
-
-
-def _describe(
-    verifying: Verify,
-    answer: Answer,
-    values: Mapping[str, Secret],
-    data: Any,
-    reason: str = "",
-) -> Verdict:
-    shown = {key: render_text(find_path(data, p)) for key, p in verifying.extra_paths.items()}
-    scopes = [f"{key} {shown[key]}" for key in _SCOPES if shown.get(key)]
-    if verifying.scopes_header and (said := answer.headers.get(verifying.scopes_header, "")):
-        scopes.insert(0, f"scopes {render_text(said)}")
-    expires: Any = None
-    if verifying.expires_path.startswith("jwt:"):
-        token = values.get("token", Secret(""))
-        expires = find_path(read_payload(token), verifying.expires_path.removeprefix("jwt:"))
-    elif verifying.expires_path:
-        expires = find_path(data, verifying.expires_path)
-    elif verifying.expires_header:
-        expires = answer.headers.get(verifying.expires_header)
-    account = verifying.account_path and render_text(find_path(data, verifying.account_path))
-    identity = verifying.identity_path and render_text(find_path(data, verifying.identity_path))
-    return Verdict(
-        Liveness.LIVE, reason, identity, account, ", ".join(scopes), read_moment(expires)
-    )
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _is_value(value: object) -> bool:
     return isinstance(value, str) and value != "" and value.isprintable()
-
-
-def _is_yes(call: Call, answer: Answer) -> bool:
-    if answer.status not in call.ok:
-        return False
-    return not call.ok_body or holds(parse_json(answer.body), call.ok_body)
-
-
-def _explain_status(status: int) -> str:
-    match status:
-        case 429:
-            return "429: asked too often"
-        case 403:
-            return "403: not allowed to look"
-        case _ if 300 <= status < 400:
-            return f"{status}: sent elsewhere, which is not followed"
-        case _ if status >= 500:
-            return f"{status}: the provider has a problem"
-    return f"answered {status}"

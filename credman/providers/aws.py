@@ -12,8 +12,9 @@ from typing import Any
 from credman.core.errors import CredmanError, Unavailable, UsageError
 from credman.core.model import Liveness
 from credman.core.secret import Secret
-from credman.providers.client import Answer, NoAnswer, check_url
+from credman.providers.client import Answer, NoAnswer
 from credman.providers.paths import find_path, parse_json
+from credman.providers.places import check_url
 from credman.providers.verdicts import Successor, Verdict
 
 _DEAD = ("InvalidClientTokenId", "ExpiredToken", "ExpiredTokenException", "UnrecognizedClient")

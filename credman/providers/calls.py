@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 from credman.core.errors import UsageError
-from credman.providers.client import Request, check_url
+from credman.providers.client import Request
+from credman.providers.places import check_url
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}", re.ASCII)
 _BASE = re.compile(r"\{([a-z_]+)\}", re.ASCII)
@@ -51,6 +52,7 @@ class Verify:
     Args:
         call: None: it cannot be asked, for the reason in ``skip``.
         auth: ``aws``: by the library of AWS.
+        pattern: which values it is for; empty: all. Of another kind an answer says nothing.
         invalid: statuses that mean dead.
         active_path: what is true, or there, in the answer to a live one.
         dead_body: what an answer about a dead one says, by path; one of them is enough.
@@ -61,6 +63,7 @@ class Verify:
     call: Call | None
     skip: str = ""
     auth: str = ""
+    pattern: str = ""
     invalid: tuple[int, ...] = ()
     active_path: str = ""
     dead_body: Mapping[str, Any] = field(default_factory=dict)
@@ -110,11 +113,13 @@ class Revoke:
     Args:
         derive: what is part of the value itself, by name: a regular expression with one group.
         pattern: which values it is for; empty: all.
+        needs_successor: what it does is right only where there is a newer version.
     """
 
     call: Call | None
     auth: str = ""
     pattern: str = ""
+    needs_successor: bool = False
     lookups: tuple[Call, ...] = ()
     derive: Mapping[str, str] = field(default_factory=dict)
     needs: str = ""
@@ -131,6 +136,7 @@ def read_verify(online: Mapping[str, Mapping[str, Any]]) -> Verify:
     return Verify(
         call=None if "auth" in table else _read_call(table),
         auth=table.get("auth", ""),
+        pattern=table.get("pattern", ""),
         invalid=tuple(table.get("invalid", ())),
         active_path=table.get("active_path", ""),
         dead_body=table.get("dead_body", {}),
@@ -175,6 +181,7 @@ def read_revoke(online: Mapping[str, Mapping[str, Any]]) -> Revoke:
         auth=table.get("auth", ""),
         pattern=table.get("pattern", ""),
         lookups=tuple(map(_read_call, table.get("lookups", ()))),
+        needs_successor=table.get("needs_successor", False),
         derive=table.get("derive", {}),
         needs=table.get("needs", ""),
     )
@@ -223,16 +230,22 @@ def build_request(
     for name in list_names(call):
         if name not in values or values[name] in ("", None):
             raise UsageError(f"{name} is not known")
-    url = _fill_url(call.url, values, secret)
-    if call.query:
-        pairs = {key: _fill(text, values, str) for key, text in call.query.items()}
-        url += ("&" if "?" in url else "?") + urlencode(pairs)
-    headers = {name: _fill(text, values, _as_header) for name, text in call.headers.items()}
-    if call.basic:
-        user = ":".join(_fill(text, values, str) for text in call.basic)
-        headers["Authorization"] = "Basic " + base64.b64encode(user.encode("utf-8")).decode("ascii")
+    try:
+        url = _fill_url(call.url, values, secret)
+        if call.query:
+            if secret & {n for text in call.query.values() for n in PLACEHOLDER.findall(text)}:
+                raise UsageError("a secret goes into no URL")
+            pairs = {key: _fill(text, values, str) for key, text in call.query.items()}
+            url += ("&" if "?" in url else "?") + urlencode(pairs)
+        headers = {name: _fill(text, values, _as_header) for name, text in call.headers.items()}
+        if call.basic:
+            user = ":".join(_fill(text, values, str) for text in call.basic).encode("utf-8")
+            headers["Authorization"] = "Basic " + base64.b64encode(user).decode("ascii")
+        body = _fill_body(call, values)
+    except UnicodeEncodeError:  # it holds the value
+        raise UsageError("it cannot stand in a request: it is not text") from None
     check_url(url)
-    return Request(call.method, url, headers, _fill_body(call, values), is_repeatable)
+    return Request(call.method, url, headers, body, is_repeatable)
 
 
 def _fill(text: str, values: Values, render: Callable[[str], str]) -> str:
@@ -249,10 +262,16 @@ def _fill_url(url: str, values: Values, secret: frozenset[str]) -> str:
         # A token's own URL stands as it is, and what follows it is ours.
         start, rest = str(values[base[1]]).strip().rstrip("/"), url[base.end() :]
         check_url(start)
-    filled = start + _fill(rest, values, lambda text: quote(text, safe=""))
+    filled = start + _fill(rest, values, _as_part)
     if not filled.isascii() or any(c <= " " for c in filled) or "\\" in filled:
         raise UsageError("this is not the URL of a provider")
     return filled
+
+
+def _as_part(text: str) -> str:
+    if text in (".", ".."):  # they are taken away on the way, and with them what stands before
+        raise UsageError("this is not the URL of a provider")
+    return quote(text, safe="")
 
 
 def _as_header(text: str) -> str:
@@ -265,14 +284,12 @@ def _fill_body(call: Call, values: Values) -> bytes | None:
     if not call.body:
         return b"" if call.method in ("POST", "PUT", "PATCH") else None
     kind = next((v for k, v in call.headers.items() if k.lower() == "content-type"), "")
-    try:
-        if kind == "application/x-www-form-urlencoded":
-            pairs = parse_qsl(call.body, keep_blank_values=True, strict_parsing=True)
-            filled = [(key, _fill(text, values, str)) for key, text in pairs]
-            return urlencode(filled).encode("ascii")
-        return json.dumps(_fill_json(json.loads(call.body), values)).encode("ascii")
-    except UnicodeEncodeError:
-        raise UsageError("it cannot stand in a request: it is not text") from None
+    if kind == "application/x-www-form-urlencoded":
+        pairs = parse_qsl(call.body, keep_blank_values=True, strict_parsing=True)
+        filled = [(key, _fill(text, values, str)) for key, text in pairs]
+        return urlencode(filled).encode("ascii")
+    filled_json = json.dumps(_fill_json(json.loads(call.body), values), ensure_ascii=False)
+    return filled_json.encode("utf-8")
 
 
 def _fill_json(data: Any, values: Values) -> Any:

@@ -112,8 +112,11 @@ class Catalogue:
             return f"this looks like a token of {other.title}, not of {provider.title}"
         shape = provider.find_shape(field, value)
         if shape is not None:
-            wrong = shape.has_wrong_checksum(value)
-            return "its checksum is wrong: it is mistyped, or cut off" if wrong else None
+            if not shape.has_wrong_checksum(value):
+                return None
+            if shape.has_advisory_checksum:
+                return "its checksum is not the usual one: it may be mistyped"
+            return "its checksum is wrong: it is mistyped, or cut off"
         expected = [s for s in provider.shapes if s.field == field]
         # A generic form says nothing of a part that has no form of its own, such as a URL.
         telling = (s for s in provider.shapes if expected or s.kind is not ShapeKind.CONTEXT)

@@ -6,7 +6,6 @@ end, the name's look-up included; what is sent stands in no error, no log line a
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 import time
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 from credman import __version__
 from credman.core.errors import UsageError
+from credman.providers.places import check_url, choose_proxy, find_proxies
 
 if TYPE_CHECKING:
     import ssl
@@ -28,6 +28,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 3
 _WAITING = (429, 503)
 _LONGEST_WAIT_SECONDS = 5.0
+_begun = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,54 +72,29 @@ class Client(Protocol):
         """Raises: NoAnswer"""
 
 
-def check_url(url: str) -> None:
-    """Raises: UsageError: it is not one that a token may be sent to. It is not repeated."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise UsageError("this is not the URL of a provider") from None
-    if parts.username is not None or parts.password is not None:
-        raise UsageError("the URL of a provider holds no user and no password")
-    if not host or parts.scheme not in ("https", "http") or port == 0:
-        raise UsageError("this is not the URL of a provider", hint="such as https://example.org")
-    if parts.scheme == "http" and not _is_this_machine(host):
-        raise UsageError(
-            f"a token is not sent to {host} over plain HTTP", hint="use https, or this machine"
-        )
-
-
-def _is_this_machine(host: str) -> bool:
-    if host.rstrip(".").lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 class HttpClient:
     """Args:
     environ: of the caller; names the proxies.
-    timeout: seconds without a byte after which the other side is given up; the whole of a request
-        takes at most three times as long.
+    timeout: seconds without a byte after which the other side is given up, three times as many
+        for what cannot be asked again; the whole of a request takes at most four times as long.
     """
 
     def __init__(self, environ: Mapping[str, str], *, timeout: float) -> None:
         self._timeout = timeout
-        self._proxies = _find_proxies(environ)
+        self._proxies = find_proxies(environ)
         self._pools: dict[str, PoolManager] = {}
         self._lock = threading.Lock()
 
     def send(self, request: Request) -> Answer:
         check_url(request.url)
-        deadline = 3 * self._timeout
+        patience = self._timeout if request.is_repeatable else 3 * self._timeout
+        deadline = 3 * patience
         done = threading.Event()
         result: list[Answer | BaseException] = []
 
         def work() -> None:
             try:
-                result.append(self._send(request, time.monotonic() + deadline))
+                result.append(self._send(request, patience, time.monotonic() + deadline))
             except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
                 result.append(error)
             done.set()
@@ -126,7 +102,8 @@ class HttpClient:
         # A look-up of a name has no timeout, nor has a server that sends a byte now and then. Who
         # is not waited for any more dies with the process.
         threading.Thread(target=work, daemon=True).start()
-        if not done.wait(deadline):
+        # Longer than the thread itself: it brings back what has come until then.
+        if not done.wait(deadline + patience + 1):
             raise NoAnswer(f"no answer in {deadline:g} s", is_sent=True)
         match result[0]:
             case Answer() as answer:
@@ -136,8 +113,9 @@ class HttpClient:
             case error:
                 raise NoAnswer(f"failed ({type(error).__name__})", is_sent=True) from None
 
-    def _send(self, request: Request, deadline: float) -> Answer:
-        url, answer = request.url, self._send_once(request, request.url, deadline)
+    def _send(self, request: Request, patience: float, deadline: float) -> Answer:
+        url = request.url
+        answer = self._send_once(request, url, patience, deadline)
         for _ in range(_MOST_REDIRECTS):
             if answer.status in _REDIRECTS and request.method == "GET":
                 target = _find_target(url, answer)
@@ -151,14 +129,16 @@ class HttpClient:
                 time.sleep(wait)
             else:
                 break
-            answer = self._send_once(request, url, deadline)
+            answer = self._send_once(request, url, patience, deadline)
         return answer
 
-    def _send_once(self, request: Request, url: str, deadline: float) -> Answer:
+    def _send_once(self, request: Request, url: str, patience: float, deadline: float) -> Answer:
         import urllib3
         from urllib3 import exceptions as failures
 
-        timeout = urllib3.Timeout(connect=self._timeout, read=self._timeout)
+        timeout = urllib3.Timeout(connect=self._timeout, read=patience)
+        _begun.has_request = False
+        failure: NoAnswer | None = None
         try:
             response = self._find_pool(url).urlopen(
                 request.method,
@@ -174,8 +154,12 @@ class HttpClient:
                 redirect=False,
                 preload_content=False,
             )
+        except NoAnswer as error:
+            failure = error
         except (failures.HTTPError, OSError, ValueError) as error:
-            raise _explain(error, self._timeout) from None
+            failure = _explain(error, self._timeout, patience)
+        if failure is not None:  # raised out here: the library's error may hold the request
+            raise failure
         try:
             return _read(response, deadline)
         finally:
@@ -184,12 +168,13 @@ class HttpClient:
     def _find_pool(self, url: str) -> PoolManager:
         import urllib3
 
-        proxy = _choose_proxy(self._proxies, url)
+        proxy = choose_proxy(self._proxies, url)
         with self._lock:
             pool = self._pools.get(proxy)
             if pool is None:
                 options: dict[str, Any] = {"ssl_context": _make_tls(), "maxsize": 8}
                 pool = _make_proxied(proxy, options) if proxy else urllib3.PoolManager(8, **options)
+                _watch(pool)
                 self._pools[proxy] = pool
         return pool
 
@@ -222,10 +207,10 @@ def _make_tls() -> ssl.SSLContext:
 
 def _find_target(url: str, answer: Answer) -> str | None:
     """Returns: where a redirect leads to, if that is the same place."""
-    target = urljoin(url, answer.headers.get("location", ""))
     try:
+        target = urljoin(url, answer.headers.get("location", ""))
         check_url(target)
-    except UsageError:
+    except (UsageError, ValueError):
         return None
     here, there = urlsplit(url), urlsplit(target)
     is_same = (here.scheme, here.netloc) == (there.scheme, there.netloc)
@@ -243,27 +228,6 @@ def _find_wait(answer: Answer) -> float | None:
     except (HTTPError, OverflowError, ValueError):
         return None
     return wait if wait is not None and wait <= _LONGEST_WAIT_SECONDS else None
-
-
-def _find_proxies(environ: Mapping[str, str]) -> dict[str, str]:
-    # As the standard library does: what is written in small letters counts first, and HTTP_PROXY
-    # does not in a CGI script, where whoever asks may set it.
-    found: dict[str, str] = {}
-    for name in sorted(environ, key=str.islower):
-        scheme = name.lower().removesuffix("_proxy")
-        if scheme != name.lower() and not (name == "HTTP_PROXY" and "REQUEST_METHOD" in environ):
-            found[scheme] = environ[name].strip()
-    return found
-
-
-def _choose_proxy(proxies: Mapping[str, str], url: str) -> str:
-    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
-
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if _is_this_machine(host) or proxy_bypass_environment(host, dict(proxies)):
-        return ""
-    return proxies.get(parts.scheme) or proxies.get("all") or ""
 
 
 def _make_proxied(proxy: str, options: Mapping[str, Any]) -> PoolManager:
@@ -289,27 +253,55 @@ def _make_proxied(proxy: str, options: Mapping[str, Any]) -> PoolManager:
         raise NoAnswer("the proxy's address is none", is_sent=False) from None
 
 
-def _explain(error: BaseException, timeout: float) -> NoAnswer:
+def _watch(pool: PoolManager) -> None:
+    """Lets the connections of a pool note that a request begins: what fails before, the handshake
+    of TLS among it, was never sent."""
+    from urllib3 import connection, connectionpool
+
+    class Plain(connection.HTTPConnection):
+        def request(self, *args: Any, **options: Any) -> None:
+            _begun.has_request = True
+            super().request(*args, **options)
+
+    class Secure(connection.HTTPSConnection):
+        def request(self, *args: Any, **options: Any) -> None:
+            _begun.has_request = True
+            super().request(*args, **options)
+
+    class PlainPool(connectionpool.HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(connectionpool.HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    pool.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+
+
+def _explain(error: BaseException, timeout: float, patience: float) -> NoAnswer:
     """Returns: what went wrong, in words of our own: a library's may hold the request."""
     import ssl
 
     from urllib3 import exceptions as failures
 
+    is_sent: bool = _begun.has_request
     match error:
         case failures.ProxyError():
             return NoAnswer("the proxy does not let it through", is_sent=False)
         case failures.NameResolutionError():
             return NoAnswer("no network, or no such host", is_sent=False)
-        case failures.ConnectTimeoutError():
-            return NoAnswer(f"no answer in {timeout:g} s", is_sent=False)
         case failures.NewConnectionError():
             return NoAnswer("cannot be reached", is_sent=False)
+        case failures.ConnectTimeoutError():
+            return NoAnswer(f"no answer in {timeout:g} s", is_sent=False)
         case failures.SSLError():
             cause = error.args[0] if error.args else None
             if isinstance(cause, ssl.SSLCertVerificationError):
                 return NoAnswer("its certificate is not to be trusted", is_sent=False)
-            return NoAnswer("the secure connection failed", is_sent=True)
+            return NoAnswer("the secure connection failed", is_sent=is_sent)
         case failures.ReadTimeoutError() | TimeoutError():
-            return NoAnswer(f"no answer in {timeout:g} s", is_sent=True)
+            waited = patience if is_sent else timeout
+            return NoAnswer(f"no answer in {waited:g} s", is_sent=is_sent)
+        case ValueError():
+            return NoAnswer("it cannot be sent", is_sent=False)
         case _:
-            return NoAnswer("the connection broke", is_sent=True)
+            return NoAnswer("the connection broke", is_sent=is_sent)

@@ -10,6 +10,8 @@ import re
 from collections.abc import Collection, Mapping
 from urllib.parse import parse_qsl
 
+from credman.core.errors import UsageError
+from credman.providers import places
 from credman.providers.tables import Table
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -17,8 +19,9 @@ MODES = ("self", "self-if-scoped", "public", "other-credential")
 """Whose authority a request needs: the token's own; its own if it holds the named scope; nobody's,
 the token in the body is enough; another credential's."""
 
-_URL = re.compile(r"(?:https://|\{[a-z_]+\})[^\s\"'<>\\^`|]*", re.ASCII)
+_URL = re.compile(r"(?:https?://|\{[a-z_]+\})[^\s\"'<>\\^`|]*", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_NAME = re.compile(r"\{([a-z_]+)\}", re.ASCII)
 _KEY = re.compile(r"[a-z][a-z_]*", re.ASCII)
 _HEADER = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
 
@@ -49,6 +52,7 @@ ONLINE: Mapping[str, Mapping[str, str]] = {
         **_REQUEST,
         "auth": "auth",
         "skip": "text",
+        "pattern": "pattern",
         "invalid": "statuses",
         "active_path": "text",
         "dead_body": "table",
@@ -70,7 +74,7 @@ ONLINE: Mapping[str, Mapping[str, str]] = {
         "expires_path": "text",
         "lifetime_days": "count",
     },
-    "revoke_api": {**_BY_AUTHORITY, "derive": "patterns"},
+    "revoke_api": {**_BY_AUTHORITY, "needs_successor": "flag", "derive": "patterns"},
     "derive_api": {"note": "text"},
 }
 """The tables, and the form of each of their keys."""
@@ -98,6 +102,8 @@ def check_online(name: str, table: Table, keys: Collection[str]) -> None:
         required = ["note"]
     _require(table, required)
     _check_body(table)
+    if name == "verify":
+        _check_names(table, keys)
     accepted: tuple[int, ...] = ()
     for key, form in forms.items():
         if key not in table:
@@ -130,8 +136,18 @@ def _check_lookup(table: Table) -> None:
     table.done()
 
 
+def _check_names(table: Table, keys: Collection[str]) -> None:
+    for key in ("headers", "body", "basic", "query"):
+        found = table.peek(key)  # its form is looked at later
+        texts = [*found.values()] if isinstance(found, dict) else found
+        for text in texts if isinstance(texts, list) else [texts]:
+            for name in _NAME.findall(text) if isinstance(text, str) else ():
+                if name not in keys:
+                    raise table.error(key, f"holds {{{name}}}, which is no field of the token")
+
+
 def _check_body(table: Table) -> None:
-    headers, body = table.peek("headers"), table.peek("body")
+    headers, body = table.peek("headers") or {}, table.peek("body")
     if not isinstance(body, str) or not isinstance(headers, dict):
         return
     kind = {str(k).lower(): v for k, v in headers.items()}.get("content-type", "")
@@ -156,6 +172,11 @@ def check_url(table: Table, key: str, keys: Collection[str] | None) -> str:
     url = table.text(key)
     if not _URL.fullmatch(url):
         raise table.error(key, "must begin with https:// or with a field in braces")
+    if url.startswith("http:"):
+        try:
+            places.check_url(url)
+        except UsageError:
+            raise table.error(key, "must begin with https://, unless it is this machine") from None
     for name in _PLACEHOLDER.findall(url):
         if not _KEY.fullmatch(name) or (keys is not None and name not in keys):
             raise table.error(key, f"holds {{{name}}}, which is no field of the token")
@@ -174,7 +195,7 @@ def _check_form(table: Table, key: str, form: str) -> None:
         case "mapping":
             table.mapping(key)
         case "table":
-            table.skip(key)  # what a JSON answer holds: any kind of value
+            _check_wanted(table.table(key))
         case "method":
             table.choice(key, METHODS)
         case "mode":
@@ -203,6 +224,15 @@ def _check_form(table: Table, key: str, form: str) -> None:
                     raise table.error(f"{key}.{header}", "is no header")
         case _:
             raise AssertionError(form)
+
+
+def _check_wanted(table: Table) -> None:
+    # What a JSON answer holds, or a list of what it may hold.
+    for path in table.names():
+        wanted = table.peek(path)
+        choices = wanted if isinstance(wanted, list) else [wanted]
+        if not choices or not all(isinstance(c, (str, int, float)) for c in choices):
+            raise table.error(path, "must be a value, or a list of values")
 
 
 def _check_pattern(table: Table, key: str, pattern: str, *, groups: int) -> None:

@@ -74,7 +74,8 @@ class Table:
         items = self._take(key, list, [])
         if not all(isinstance(item, dict) for item in items):
             raise self.error(key, "must be a list of tables")
-        return [Table(item, self._source, f"{key}[{i}].") for i, item in enumerate(items)]
+        where = f"{self._where}{key}"
+        return [Table(item, self._source, f"{where}[{i}].") for i, item in enumerate(items)]
 
     def skip(self, key: str) -> None:
         """Leaves a key to somebody else."""
@@ -83,6 +84,10 @@ class Table:
     def peek(self, key: str) -> object:
         """Returns: what stands there, of whatever kind; it stays to be taken."""
         return self._left.get(key)
+
+    def names(self) -> tuple[str, ...]:
+        """Returns: the keys that are left."""
+        return tuple(self._left)
 
     def done(self) -> None:
         for key in self._left:

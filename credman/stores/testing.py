@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import ParamSpec, TypeVar
 
 from credman.core.errors import CredmanError, NotFound, NoVault, Refused, StoreConflict, UsageError
@@ -23,7 +23,12 @@ from credman.core.model import (
     Address,
     Environment,
     Field,
+    Finding,
+    Liveness,
+    Recipe,
+    Rotation,
     Schedule,
+    Stage,
     Token,
     TokenKey,
     Version,
@@ -282,6 +287,86 @@ class StoreContract:
         assert len(seen) >= 3
         revision = _commit(store).revision  # of nothing
         assert self.reopen(store).snapshot() == replace(snapshot, revision=revision)
+
+    def test_all_that_is_known_of_a_token_comes_back(self) -> None:
+        token = make_token()
+        later = MOMENT + timedelta(hours=1)
+        finding = Finding(Liveness.DEAD, MOMENT, "alice", "user-7", "read, write", NEWER)
+        retiring = replace(
+            token.versions[0],
+            state=VersionState.RETIRING,
+            expires_at=later,
+            retiring_at=MOMENT,
+            grace="7d",
+            ids={"id": "17", "name": "credman ☃"},
+            finding=finding,
+        )
+        revoked = Version(
+            2, VersionState.REVOKED, MOMENT, (), ended_at=later, ended_by="alice, at its page"
+        )
+        live = Finding(Liveness.LIVE, later)
+        current = replace(token.versions[0], number=3, expires_at=later, finding=live)
+        recipe = Recipe("printenv 'EXAMPLE ☃'", 3000, uses_shell=True, extra=NEWER)
+        full = replace(token, versions=(retiring, revoked, current), recipe=recipe, unsure=True)
+        store = self._made(put(token, b"1"))
+        _commit(store, put(full, b"3"))
+        assert self.reopen(store).snapshot() == store.snapshot()
+        assert self.reopen(store).snapshot().tokens == (full,)
+        old = find_address(token)
+        values = self.reopen(store).reveal([old, find_address(full)])
+        assert [str(value) for value in values.values()] == ["1", "3"]
+        _commit(store, PutToken(token))  # what is known of it is forgotten as well
+        assert self.reopen(store).snapshot().tokens == (token,)
+
+    def test_every_stage_of_a_rotation_rests_until_it_is_over(self) -> None:
+        token = make_token()
+        answer = "credman:answer"  # no variable: what a provider said, as it said it
+        store = self._made(put(token, b"old"))
+        begun = replace(token, rotation=Rotation(2, Stage.ASKING, True, MOMENT, "7d", NEWER))
+        staged = Version(2, VersionState.STAGED, MOMENT, ())
+        steps: list[tuple[Stage, tuple[str, ...], dict[str, bytes]]] = [
+            (Stage.ASKING, (), {}),
+            (Stage.ANSWERED, (answer,), {answer: b'{"token": "new"}\xff'}),
+            (Stage.STAGED, ("API",), {"API": b"new"}),
+            (Stage.VERIFIED, ("API",), {}),
+        ]
+        for stage, names, values in steps:
+            assert begun.rotation is not None
+            made = replace(
+                begun,
+                versions=(*token.versions, replace(staged, fields=names)),
+                rotation=replace(begun.rotation, stage=stage),
+            )
+            placed = {Address(token.key, 2, n): Secret.from_bytes(v) for n, v in values.items()}
+            _commit(store, PutToken(made, placed))
+            snapshot = self.reopen(store).snapshot()
+            assert snapshot.tokens == (made,) and snapshot.tokens[0].current == token.current
+            assert self.reopen(store).reveal(placed) == placed
+            assert self.reopen(store).reveal([find_address(token)])[find_address(token)] == "old"
+        _fails(NotFound, self.reopen(store).reveal, [Address(token.key, 2, answer)])
+        _commit(store, PutToken(token))  # given up
+        assert self.reopen(store).snapshot().tokens == (token,)
+        _fails(NotFound, self.reopen(store).reveal, [Address(token.key, 2, "API")])
+
+    def test_a_token_may_have_no_version_that_is_handed_out(self) -> None:
+        token = make_token()
+        store = self._made(put(token, b"stolen"), put(make_token("other")))
+        stolen = replace(token.versions[0], state=VersionState.COMPROMISED)
+        ended = Version(1, VersionState.REVOKED, MOMENT, (), ended_at=MOMENT, ended_by="alice")
+        for version in (stolen, ended):
+            without = replace(token, versions=(version,))
+            _commit(store, PutToken(without))
+            assert self.reopen(store).snapshot().find_token(token.key) == without
+            if version.fields:
+                found = self.reopen(store).reveal([find_address(without)])
+                assert found == {find_address(without): "stolen"}
+        _fails(NotFound, self.reopen(store).reveal, [find_address(token)])
+        renewed = without.with_version(replace(token.versions[0], number=2))
+        _commit(store, put(renewed, b"fresh"), put(make_token("unrelated")))
+        assert self.reopen(store).snapshot().find_token(token.key) == renewed
+        assert self.reopen(store).reveal([find_address(renewed)]) == {
+            find_address(renewed): "fresh"
+        }
 
     def test_what_a_newer_credman_wrote_is_kept(self) -> None:
         token = make_token()

@@ -203,13 +203,6 @@ def grace_of(token: Token, version: Version) -> timedelta:
     return USUAL_GRACE
 
 
-def name_with_place(key: TokenKey) -> str:
-    """Returns: what names the token on a command line, wherever one is."""
-    profile = "" if key.profile == "default" else f" -p {key.profile}"
-    environment = "" if key.environment == "default" else f" -e {key.environment}"
-    return f"{key.name}{environment}{profile}"
-
-
 def hold(
     paths: Paths, store_url: str, key: TokenKey, *, seconds: float
 ) -> AbstractContextManager[None]:

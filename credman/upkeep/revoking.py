@@ -8,7 +8,7 @@ from __future__ import annotations
 from credman.core.errors import CredmanError, Refused, Unavailable, UsageError
 from credman.core.model import Address, Liveness, Token, Version, VersionState
 from credman.core.secret import Secret
-from credman.core.standing import refuse_unfinished, refuse_unsure
+from credman.core.standing import name_with_place, refuse_unfinished, refuse_unsure
 from credman.providers.verdicts import Verdict, utc_now
 from credman.session import Session
 from credman.upkeep.common import (
@@ -18,7 +18,6 @@ from credman.upkeep.common import (
     find_values,
     key_values,
     make_finding,
-    name_with_place,
 )
 from credman.watch import rotation
 

@@ -58,7 +58,7 @@ def test_unknown(name: str, code: int, hint: str) -> None:
 
 def test_validating_checks_all_or_one() -> None:
     # What it says of a file that is not valid is tried with a copy, in tests/providers.
-    assert credman("providers", "--validate", passphrase=None).text == "63 providers, all valid\n"
+    assert credman("providers", "--validate", passphrase=None).text == "65 providers, all valid\n"
     for name in ("hf", "HuggingFace"):
         assert credman("providers", name, "--validate").text == "1 provider, valid\n"
     listed = json.loads(credman("providers", "--validate", "--json").text)

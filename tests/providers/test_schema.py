@@ -122,13 +122,16 @@ BROKEN_ONLINE = [
     (VERIFY.replace("https:", "http:"), "verify.url must begin"),
     (VERIFY.replace("/me", "/{who}"), "verify.url holds {who}"),
     (VERIFY + 'identity_url = "http://x"\n', "verify.identity_url must begin"),
-    (VERIFY + 'skip = 1\n', "verify.skip must be a text"),
+    (VERIFY + "skip = 1\n", "verify.skip must be a text"),
     (VERIFY + 'auth = "basic"\n', "verify.auth must be "),
     (VERIFY + 'dead_text = "gone"\n', "verify.dead_text must be a list"),
     (VERIFY + "live_text = []\n", "verify.live_text is empty"),
     (VERIFY + "query = { a = 1 }\n", "verify.query must be a table of texts"),
     (VERIFY + 'active_path = ["a"]\n', "verify.active_path must be a text"),
     (VERIFY + 'body = "{"\n', "verify.body is not what its Content-Type says"),
+    (VERIFY + "dead_body = 1\n", "verify.dead_body must be a table"),
+    (VERIFY + "ok_body = { a = [] }\n", "verify.ok_body.a must be a value, or a list of values"),
+    (VERIFY + "pattern = '(a)'\n", "verify.pattern must have no group"),
     (VERIFY + 'take = { a = "b" }\n', "verify.take is not known"),
     (VERIFY + 'command = ["ask"]\n', "verify.command is not known"),
     (VERIFY.replace("[200]", '["200"]'), "verify.ok must be a list of numbers"),
@@ -202,10 +205,12 @@ def test_a_look_up_is_checked_as_a_request_is() -> None:
     assert provider.base is not None and provider.base.variables == ("EXAMPLE_URL",)
     assert provider.online["verify"]["dead_body"] == {"a.b": [1, True]}
     for old in ('method = "GET", ', 'url = "https://x", ', "ok = [200], ", ', take = { a = "b" }'):
-        with pytest.raises(UsageError, match=r"^example\.toml: .*lookups\[0\]\.\w+ is missing"):
+        with pytest.raises(
+            UsageError, match=r"^example\.toml: rotate_api\.lookups\[0\]\.\w+ is missing"
+        ):
             parse(GOOD + SELF + lookup.replace(old, ""))
     for broken in ('"GET"', '"PEEK"'), ("https:", "http:"), ("ok =", "okay = 1, ok ="):
-        with pytest.raises(UsageError, match=r"^example\.toml: .*lookups\[0\]\."):
+        with pytest.raises(UsageError, match=r"^example\.toml: rotate_api\.lookups\[0\]\."):
             parse(GOOD + SELF + lookup.replace(*broken))
 
 
