@@ -88,7 +88,7 @@ def _print(context: Context, checked: Sequence[Checked]) -> None:
     ]
     context.stdout.print(render_table(context, headers, rows))
     for item in checked:
-        if item.verdict.liveness is Liveness.DEAD:
+        if item.verdict.liveness is Liveness.DEAD and item.token.recipe is None:
             context.note(
                 f"{item.token.key.name} is dead: credman rotate {name_with_place(item.token.key)}"
             )

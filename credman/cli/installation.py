@@ -32,6 +32,10 @@ _SECRET = {
 }
 
 
+_EXTRAS = {"aws": "boto3"}
+"""What each extra of the distribution installs."""
+
+
 def examine_program() -> list[Fact]:
     """Which credman this is, on which interpreter and system."""
     import platform
@@ -85,6 +89,23 @@ def _find_installer(folder: str) -> str:
     if os.path.realpath(folder) == os.path.realpath(own):
         return "installed for this user"
     return "installed for every user"
+
+
+def how_to_add(extra: str) -> str:
+    """Args: extra: of the distribution. Returns: the command that installs it the same way."""
+    from importlib import metadata
+
+    wanted = f"'{DISTRIBUTION}[{extra}]'"
+    try:
+        found = metadata.distribution(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return f"pip install {wanted}"
+    match _find_installer(str(found.locate_file(""))):
+        case "installed by pipx":
+            return f"pipx inject {DISTRIBUTION} {_EXTRAS[extra]}"
+        case "installed by uv tool":
+            return f"uv tool install {wanted}"
+    return f"{sys.executable or 'python'} -m pip install {wanted}"
 
 
 def _is_editable(distribution: Distribution) -> bool:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from credman.cli.options import Invocation, command
 from credman.core.errors import Refused, UsageError
+from credman.core.standing import refuse_unfinished
 
 if TYPE_CHECKING:
     from credman.cli.parameters import NameArgument, YesOption
@@ -21,6 +22,7 @@ def remove(invocation: Invocation, name: NameArgument, yes: YesOption = False) -
     token = session.own_token(name)
     where = f"{token.key.name} from environment {token.key.environment}"
     if not yes:
+        refuse_unfinished(token)  # its new value may be nowhere else
         if not invocation.source.is_attended():
             raise UsageError(f"removing {where} needs a yes", hint="--yes gives it")
         if not invocation.context.terminal.confirm(f"remove {where}?"):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from credman.cli import ALIASES, COMMANDS, COMPLETE, GROUPS, PROGRAM
 from credman.cli.context import Context
-from credman.core.errors import CredmanError, UsageError
+from credman.core.errors import CredmanError, MissingExtra, UsageError
 from credman.core.names import find_nearest, looks_like_value
 
 if TYPE_CHECKING:
@@ -176,7 +176,12 @@ def report_error(context: Context, error: CredmanError, argv: Sequence[str]) -> 
     Args:
         argv: the command line.
     """
-    for label, text in (("error", error.message), ("hint", error.hint)):
+    hint = error.hint
+    if isinstance(error, MissingExtra):
+        from credman.cli.installation import how_to_add
+
+        hint = how_to_add(error.extra)
+    for label, text in (("error", error.message), ("hint", hint)):
         for word in _words(argv):
             if word in text and _may_be_token(context, word):
                 text = text.replace(word, "…")

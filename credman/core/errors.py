@@ -18,6 +18,7 @@
     ├── Unavailable              6  a store, a disk or a part cannot be reached
     │   ├── VaultMissing         6  a vault was seen here and is gone
     │   ├── VaultNewer           6  written by a newer credman
+    │   ├── MissingExtra         6  a part is not installed
     │   └── LockTimeout          6  another credman holds the lock
     ├── Refused                  7  refused, or the user said no
     │   ├── NameTaken            7
@@ -122,6 +123,16 @@ class VaultNewer(Unavailable):
 
 class LockTimeout(Unavailable):
     kind = "lock_timeout"
+
+
+class MissingExtra(Unavailable):
+    """Args: what: is missing, in words; extra: the extra of the distribution that brings it."""
+
+    kind = "missing_extra"
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} is not installed")
+        self.extra = extra
 
 
 class Refused(CredmanError):

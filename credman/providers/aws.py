@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from credman.core.errors import CredmanError, Unavailable, UsageError
+from credman.core.errors import CredmanError, MissingExtra, UsageError
 from credman.core.model import Liveness
 from credman.core.secret import Secret
 from credman.providers.client import Answer, NoAnswer
@@ -135,7 +135,7 @@ def _make_client(service: str, values: Mapping[str, Secret], environ: Mapping[st
         import boto3
         from botocore.config import Config
     except ImportError:
-        raise Unavailable("the library of AWS is not installed: the extra aws") from None
+        raise MissingExtra("the library of AWS (boto3)", "aws") from None
     endpoint = environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or environ.get("AWS_ENDPOINT_URL")
     if endpoint:
         check_url(endpoint)

@@ -152,7 +152,7 @@ def plan_copying(
             hint=f"credman remove {taken.key.name} -e {taken.key.environment} makes room for it",
         )
     current = token.current
-    if bar := find_bar(token, now):
+    if (bar := find_bar(token, now)) and token.recipe is None:
         raise Refused(f"{token.key.name} {bar}", hint="nothing was copied")
     fields = tuple(f for f in token.fields if f.name in current.fields)
     where = f"-e {key.environment}"

@@ -103,7 +103,7 @@ def renewed(token: Token, fields: Sequence[str], *, ends_at: datetime, now: date
         for v in token.versions
         if v.number != token.current.number and v.state is not VersionState.CURRENT
     )
-    return replace(token.with_version(version), versions=(*kept, version))
+    return replace(token.with_version(version), versions=(*kept, version), unsure=False)
 
 
 def may_still_be_used(token: Token, now: datetime) -> bool:

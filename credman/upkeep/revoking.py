@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from credman.core.errors import CredmanError, Refused, Unavailable, UsageError
 from credman.core.model import Address, Liveness, Token, Version, VersionState
+from credman.core.plan import visible_tokens
 from credman.core.secret import Secret
 from credman.core.standing import name_with_place, refuse_unfinished, refuse_unsure
 from credman.providers.verdicts import Verdict, utc_now
@@ -98,7 +99,7 @@ class Revoker:
         variables = ", ".join(v for f in self._token.fields for v in f.variables)
         self._person.note(
             f"{key.name} #{number} is compromised, and is not handed out any more: environment "
-            f"{key.environment}, profile {key.profile}, as {variables}"
+            f"{key.environment}{self._inheriting()}, profile {key.profile}, as {variables}"
         )
         for other, other_version in self._find_same(values):
             self._person.note(
@@ -106,6 +107,25 @@ class Revoker:
                 f"{other.key.environment}, profile {other.key.profile}, as "
                 f"{', '.join(other.variables)}"
             )
+
+    def _inheriting(self) -> str:
+        """Returns: which other environments had it, in words."""
+        key, tokens = self._token.key, self._session.snapshot().tokens
+        others = [
+            environment.name
+            for environment in self._session.environments().values()
+            if environment.name.casefold() != key.environment.casefold()
+            and any(
+                token.key == key
+                for token in visible_tokens(
+                    tokens,
+                    environment=environment.name,
+                    profile=key.profile,
+                    isolated=environment.isolated,
+                )
+            )
+        ]
+        return f", inherited by {', '.join(others)}" if others else ""
 
     def revoke(self, version: Version, *, is_sure: bool) -> Token:
         """Args: is_sure: every question is answered with yes.
@@ -160,8 +180,6 @@ class Revoker:
         own = find_values(self._session, self._token, current)
         if own == values:
             return False
-        if rotation.is_verified(current):
-            return True
         verdict = self._ask(own)
         finding = make_finding(verdict)
         if finding is not None:
@@ -169,6 +187,8 @@ class Revoker:
                 self._token.key,
                 lambda t: rotation.note_finding(t, current.number, finding, verdict.expires_at),
             )
+        if verdict.liveness is Liveness.UNKNOWN:
+            return rotation.is_verified(current)
         return verdict.liveness is Liveness.LIVE
 
     def _ask_leave(self, said: str, hint: str, *, is_sure: bool) -> None:

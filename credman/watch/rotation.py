@@ -120,6 +120,8 @@ def roll_back(token: Token, number: int, *, now: datetime) -> Token:
             f"{token.key.name} #{number} is {version.state.value}, and cannot be used again",
             hint=f"credman history {token.key.name} -e {token.key.environment} shows the versions",
         )
+    if version.expires_at is not None and version.expires_at <= now:
+        raise Refused(f"{token.key.name} #{number} has expired")
     current = replace(version, state=VersionState.CURRENT, retiring_at=None, grace=None)
     changed = token.with_version(current)
     former = changed.find_version(token.current.number)
@@ -165,6 +167,9 @@ def note_finding(
     if version is None or not version.fields:
         return token
     if finding is not None:
+        if finding.liveness is Liveness.DEAD and version.finding is not None:
+            # Of a dead one a provider says nothing more: who it was stays known.
+            finding = replace(version.finding, liveness=finding.liveness, at=finding.at)
         version = replace(version, finding=finding, expires_at=expires_at or version.expires_at)
     changed = _replace_version(token, version)
     return replace(changed, unsure=token.unsure and number != token.current.number)
