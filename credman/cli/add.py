@@ -136,7 +136,7 @@ def add(
         if new.recipe is None:
             values = _read(source, new, is_first=is_first)
         else:
-            new, values = _run(context, new, new.recipe)
+            new, values = _run(context, new, new.recipe, known)
     said = "not checked"
     if not no_check:
         new, said = check_live(invocation, new, known, values)
@@ -224,12 +224,20 @@ def _recipe(command: str | None, ttl: str | None, *, uses_shell: bool) -> Recipe
     return Recipe(command, seconds, uses_shell)
 
 
-def _run(context: Context, new: NewToken, recipe: Recipe) -> tuple[NewToken, dict[str, Secret]]:
+def _run(
+    context: Context, new: NewToken, recipe: Recipe, provider: Provider | None
+) -> tuple[NewToken, dict[str, Secret]]:
     from credman.upkeep.renewing import run_recipe
 
     now = datetime.now(UTC).replace(microsecond=0)
     values, ends_at = run_recipe(
-        recipe, new.fields, name=new.name, environ=context.inherited, cwd=context.cwd, now=now
+        recipe,
+        new.fields,
+        name=new.name,
+        environ=context.inherited,
+        cwd=context.cwd,
+        now=now,
+        optional=[f.name for f in provider.fields if f.optional] if provider else (),
     )
     return dataclasses.replace(new, ends_at=ends_at), values
 

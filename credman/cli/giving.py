@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
+from credman.cli.context import Context
 from credman.cli.options import Invocation
 from credman.core.errors import CredmanError, Refused
 from credman.core.model import Token
@@ -46,13 +47,14 @@ def _renew(invocation: Invocation, session: Session, token: Token) -> bool:
     if token.recipe is None:
         return False
     from credman.cli.asking import hold_token
-    from credman.upkeep.renewing import is_due
+    from credman.upkeep.renewing import is_due, refuse_recursion
 
     now = datetime.now(UTC).replace(microsecond=0)
     if not is_due(token, now):
         return False
     # Where nothing of the caller is known but his names, this ends what the agent does for him.
     environ = dict(invocation.context.inherited)
+    refuse_recursion(token.key.name, environ)
     with hold_token(invocation, token.key):
         session.refresh()
         token = session.token(token.key.name)
@@ -76,7 +78,13 @@ def _run(
         return False
     try:
         values, ends_at = run_recipe(
-            recipe, fields, name=name, environ=environ, cwd=context.cwd, now=now
+            recipe,
+            fields,
+            name=name,
+            environ=environ,
+            cwd=context.cwd,
+            now=now,
+            optional=list_optional(context, token),
         )
     except CredmanError as error:
         if is_expired(token, now):
@@ -92,6 +100,12 @@ def _run(
 
     session.change_token(token.key, change, values, version=number)
     return True
+
+
+def list_optional(context: Context, token: Token) -> list[str]:
+    """Returns: the fields of a token that its provider does not always give."""
+    provider = context.catalogue.find(token.provider) if token.provider else None
+    return [f.name for f in provider.fields if f.optional] if provider else []
 
 
 def _warn_of_end(invocation: Invocation, tokens: Iterable[Token]) -> None:

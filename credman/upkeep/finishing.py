@@ -113,6 +113,11 @@ class Finisher:
             self._person.note(f"    not checked: {verdict.reason}")
             is_asked = not is_piped and not verdict.is_final
             if is_asked and not self._person.confirm("make it current without a check?"):
+                if is_automatic:  # it may be the only live one
+                    raise Refused(
+                        f"the new value of {name} stays staged, the old one is current",
+                        hint=f"credman rotate {place} --resume asks again",
+                    )
                 self._change(rotation.abort)
                 raise Refused("nothing was changed: the old one is current as before")
             return

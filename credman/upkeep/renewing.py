@@ -12,7 +12,7 @@ import select
 import shlex
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -66,9 +66,11 @@ def run_recipe(
     environ: Mapping[str, str],
     cwd: str,
     now: datetime,
+    optional: Collection[str] = (),
 ) -> tuple[dict[str, Secret], datetime]:
     """Args:
         fields: which the token has.
+        optional: names of those that may be missing.
         name: the token's, for messages.
         environ: of the caller.
         cwd: where it is run.
@@ -80,17 +82,25 @@ def run_recipe(
         Unavailable: it failed, did not end in time, or printed no value. Nothing that it printed is
             repeated.
     """
-    if name in environ.get(_GUARD, "").split(","):
-        raise Unavailable(f"the command of {name} asks for {name} itself")
+    refuse_recursion(name, environ)
     output = _run(recipe, fields, name=name, environ=environ, cwd=cwd)
     ends_at = now + timedelta(seconds=recipe.ttl_seconds)
     try:
         values, said = _read(output, fields)
+        missing = [f.name for f in fields if f.name not in values and f.name not in optional]
+        if missing:
+            raise UsageError(f"it does not print {', '.join(missing)}")
     except UsageError as error:
         raise Unavailable(f"the command of {name}: {error.message}") from None
     if said is not None and said <= now:
         raise Unavailable(f"the command of {name} printed a value that has expired")
     return values, said or ends_at
+
+
+def refuse_recursion(name: str, environ: Mapping[str, str]) -> None:
+    """Raises: Unavailable: it is the command of this token that asks for it."""
+    if name in environ.get(_GUARD, "").split(","):
+        raise Unavailable(f"the command of {name} asks for {name} itself")
 
 
 def renewed(token: Token, fields: Sequence[str], *, ends_at: datetime, now: datetime) -> Token:
