@@ -125,6 +125,7 @@ OF_THE_PROCESS = {
     "credman.agent.client": {"sys.byteorder"},  # of what the system tells of a socket's other end
     "credman.agent.control": {"sys.executable", "sys.path"},  # starts the agent with its own
     "credman.caller": {"os.environ", "os.getcwd"},  # __main__'s other half
+    "credman.cli.asking": {"sys.executable"},  # opens pages in a process of its own
     "credman.cli.installation": {"sys.executable", "sys.prefix", "sys.base_prefix"},  # tells them
     "credman.oskeyring.client": {"sys.executable", "sys.path"},  # starts the worker with its own
     "credman.oskeyring.worker": {"sys.path"},  # is a program of its own

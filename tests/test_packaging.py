@@ -43,4 +43,7 @@ def test_the_wheel_is_credman_cli_with_the_command_credman(wheel: Path) -> None:
     ]
     fields = Parser().parsestr(archive.read(metadata).decode())
     assert (fields["Name"], fields["Requires-Python"]) == ("credman-cli", ">=3.11")
-    assert not [r for r in fields.get_all("Requires-Dist") or [] if "<" in r or "==" in r]
+    wanted = [r.partition(";") for r in fields.get_all("Requires-Dist") or []]
+    assert not [name for name, _, _ in wanted if "<" in name or "==" in name]
+    optional = {name for name, _, marker in wanted if "extra ==" in marker}
+    assert {name.partition(">")[0] for name in optional} == {"boto3"}

@@ -21,6 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import NamedTuple
 
+from tests.agent import standings
 from tests.agent.agents import agents
 from tests.agent.lines import Line
 from tests.cli.harness import PASSPHRASE, credman, make_value
@@ -95,6 +96,7 @@ class World:
             (["gcp", "-e", "cloud"], make_key()),
         ):  # fmt: skip
             self._credman("add", *argv, "--no-check", stdin=value)
+        standings.store_tokens(self._environ, self.place, self._credman)
 
     def _place_vaults(self) -> None:
         (vault,) = (self._root / "data").rglob("vault.age")
@@ -146,6 +148,10 @@ class World:
             "no-agent": 'agent = "off"\n',
         }.items():
             path = self._root / name / "credman" / "config.toml"
+            path.parent.mkdir(mode=0o700, parents=True)
+            path.write_text(text)
+        for name, text in (("own-provider", standings.PROVIDER), ("bad-provider", "title = 1\n")):
+            path = self._root / name / "credman" / "providers" / "mine.toml"
             path.parent.mkdir(mode=0o700, parents=True)
             path.write_text(text)
 

@@ -10,13 +10,16 @@ from credman.agent import client
 from credman.cli import ALIASES, COMPLETE
 from credman.cli.parsing import load_parser
 from credman.core import wire
-from tests.agent import surroundings
+from tests.agent import standings, surroundings
 from tests.agent.lanes import World, world
 from tests.agent.lines import COMPLETE as COMPLETING
 from tests.agent.lines import ENV, EXEC, GET, LIST, NO_STORE, SHELL_CHOICES, SHOW, Line
 from tests.requirements import require_program
 
-LINES = [*ENV, *GET, *SHOW, *LIST, *EXEC, *NO_STORE, *COMPLETING, *surroundings.LINES]
+LINES = [
+    *(*ENV, *GET, *SHOW, *LIST, *EXEC, *NO_STORE, *COMPLETING),
+    *(*surroundings.LINES, *standings.LINES),
+]
 HOT = sorted(client.COMMANDS - {COMPLETE})
 
 
@@ -61,6 +64,7 @@ DECLINED = {
     *("file:other.age", "file:damaged.age", "ROOT/somebody"),  # a vault that is not held
     *("nonsense:x", "no url"),  # it may be of a plug-in, which does not run where vaults are open
     "ROOT/no-agent",  # a configuration without one
+    *standings.DUE,  # a command of the caller's is to be run
 }
 
 

@@ -20,7 +20,12 @@ from credman.core.model import (
     Address,
     Environment,
     Field,
+    Finding,
+    Liveness,
+    Recipe,
+    Rotation,
     Schedule,
+    Stage,
     Token,
     TokenKey,
     Version,
@@ -53,6 +58,27 @@ SCHEDULES = st.builds(
     st.none() | TEXTS,
     EXTRA,
 )
+STAGES = st.sampled_from(Stage)
+FORMER = [VersionState.RETIRING, VersionState.REVOKED, VersionState.COMPROMISED]
+FINDINGS = st.builds(
+    Finding, st.sampled_from([Liveness.LIVE, Liveness.DEAD]), INSTANTS, TEXTS, TEXTS, TEXTS, EXTRA
+)
+RECIPES = st.builds(Recipe, TEXTS, st.integers(0, 2**40), st.booleans(), EXTRA)
+VERSIONS = st.builds(
+    Version,
+    st.just(1),
+    st.just(VersionState.CURRENT),
+    INSTANTS,
+    st.just(()),
+    EXTRA,
+    st.none() | INSTANTS,
+    st.none() | INSTANTS,
+    st.none() | TEXTS,
+    st.none() | INSTANTS,
+    TEXTS,
+    st.dictionaries(TEXTS, TEXTS, max_size=2),
+    st.none() | FINDINGS,
+)
 ERRORS = st.builds(
     lambda kind, message, hint: kind(message, hint=hint),
     st.sampled_from([errors.RolledBack, errors.Unavailable, errors.VaultNewer]),
@@ -67,13 +93,17 @@ def tokens(draw: st.DrawFn) -> Token:
     fields = tuple(
         Field(n, (n,), draw(st.booleans()), draw(EXTRA), draw(st.booleans())) for n in names
     )
-    states = draw(st.lists(st.sampled_from(VersionState), max_size=3))
-    states = [s for s in states if s is not VersionState.CURRENT] + [VersionState.CURRENT]
+    states = draw(st.lists(st.sampled_from(FORMER), max_size=3))
+    last = draw(st.sampled_from([*FORMER, VersionState.CURRENT]))
+    is_rotating = draw(st.booleans())
+    states += [last, VersionState.STAGED] if is_rotating else [last]
+    rotation = draw(st.builds(Rotation, st.just(len(states)), STAGES, st.booleans(), INSTANTS,
+                              st.none() | TEXTS, EXTRA))  # fmt: skip
     return Token(
         draw(KEYS),
         fields,
         tuple(
-            Version(number, state, draw(INSTANTS), tuple(names), draw(EXTRA))
+            replace(draw(VERSIONS), number=number, state=state, fields=tuple(names))
             for number, state in enumerate(states, start=1)
         ),
         draw(st.none() | TEXTS),
@@ -81,6 +111,8 @@ def tokens(draw: st.DrawFn) -> Token:
         draw(SCHEDULES),
         draw(st.booleans()),
         draw(EXTRA),
+        rotation if is_rotating else None,
+        draw(st.none() | RECIPES),
     )
 
 

@@ -122,6 +122,60 @@ class TestRefused:
         outcome = refuse(2, "add", "x", f"--expires={text}")
         assert "--expires: this is not a date" in outcome.stderr
 
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            (("--command", "printenv X"), "--ttl is missing"),
+            (("--command", "", "--ttl", "5m"), "--command is empty"),
+            (("--command", " \t", "--ttl", "5m"), "--command is empty"),
+            (("--command", "''", "--ttl", "5m"), "--command is empty"),
+            (("--command", "", "--ttl", "5m", "--shell"), "--command is empty"),
+            (("--command", "printenv 'X", "--ttl", "5m"), "a quote is not closed"),
+            (("--command", 'printenv "X', "--ttl", "5m"), "a quote is not closed"),
+            (("--command", "printenv X\\", "--ttl", "5m"), "cannot be split into words"),
+            (("--command", "true\nfalse", "--ttl", "5m"), "--command holds a line end"),
+            (("--command", "true\0", "--ttl", "5m", "--shell"), "--command holds a line end"),
+            (("--ttl", "5m"), "--ttl and --shell belong to --command"),
+            (("--shell",), "--ttl and --shell belong to --command"),
+            *(
+                (("--command", "printenv X", f"--ttl={ttl}"), "--ttl: this is not a length of time")
+                for ttl in ("", "5", "0m", "-5m", "5 m", "soon", "1w", "1.5h", "5m\n", "99999s")
+            ),
+            (("--command", "printenv X", "--ttl", "31d"), "--ttl: this is longer than 30 days"),
+        ],
+        ids=lambda part: ascii(part)[:40],
+    )
+    def test_commands_that_cannot_be_run_as_they_stand(
+        self, options: tuple[str, ...], said: str
+    ) -> None:
+        assert said in refuse(2, "add", "x", *options).stderr
+        assert said in refuse(2, "add", "x", *options, stdin=b"v").stderr
+
+    def test_a_command_is_not_run_where_the_name_or_the_variable_is_taken(self) -> None:
+        ran = Path.home() / "ran"
+        made = ("--command", f"touch {ran}", "--ttl", "5m")
+        refuse(7, "add", "hf", *made)
+        refuse(7, "add", "other", "--var", "HF_TOKEN", *made)
+        refuse(2, "add", "path", *made)
+        assert not ran.exists()
+
+    @pytest.mark.parametrize(
+        ("command", "said"),
+        [
+            ("false", "the command of x failed with status 1"),
+            ("true", "the command of x: it printed nothing"),
+            ("printf '\\n\\n'", "the command of x: it printed nothing"),
+            ("printf 'a\\0b'", "holds a NUL byte"),
+            ("./no-such-program", "cannot run the command of x: no such file or directory"),
+            ("sh -c 'echo S3cret; exit 3'", "the command of x failed with status 3"),
+            ("sh -c 'kill -9 $$'", "the command of x failed with status -9"),
+        ],
+    )
+    def test_commands_that_print_no_value(self, command: str, said: str) -> None:
+        outcome = credman("add", "x", "--command", command, "--ttl", "5m", answers=[])
+        assert outcome.exit_code == 6 and outcome.shown == []
+        assert said in outcome.stderr and "S3cret" not in outcome.stderr
+
     def test_a_name_that_is_taken(self) -> None:
         assert "--replace gives it a new version" in refuse(7, "add", "hf").stderr
         refuse(7, "add", "HF")
@@ -174,7 +228,9 @@ class TestRefused:
 
 
 def test_a_refused_first_add_makes_no_vault() -> None:
-    for argv in (("../x",), ("path",), ("x", "--expires", "no"), ("x", "--provider", "no")):
+    commands = (("x", "--command", "printf v"), ("x", "--command", "'", "--ttl", "5m"))
+    for argv in (("../x",), ("path",), ("x", "--expires", "no"), ("x", "--provider", "no"),
+                 *commands):  # fmt: skip
         assert credman("add", *argv, answers=[]).exit_code in (2, 3)
     assert not Path(os.environ["CREDMAN_HOME"]).exists()
 

@@ -122,6 +122,49 @@ def test_a_bare_carriage_return_ends_no_line() -> None:
     assert credman("get", "x", "--field", "A").stdout == b"1\rB=2"
 
 
+URL = "https://gitlab.example.com"
+
+
+@pytest.mark.parametrize(
+    ("piped", "token", "url"),
+    [
+        (b"whole\n", "whole", None),
+        (b"who=le", "who=le", None),
+        (b"two\nlines", "two\nlines", None),
+        (b"x GITLAB_TOKEN=y", "x GITLAB_TOKEN=y", None),
+        (b"gitlab_token=y", "gitlab_token=y", None),
+        (b"GITLAB_TOKEN=said\n", "said", None),
+        (f"GITLAB_TOKEN=said\nGITLAB_URL={URL}\n".encode(), "said", URL),
+        (f"\r\nGITLAB_URL={URL}\r\nGITLAB_TOKEN=said".encode(), "said", URL),
+    ],
+    ids=lambda part: ascii(part)[:24],
+)
+def test_where_one_part_is_needed_it_is_all_of_the_input_unless_lines_name_parts(
+    piped: bytes, token: str, url: str | None
+) -> None:
+    outcome = credman("add", "gitlab", "--no-check", stdin=piped)
+    assert outcome.exit_code == 0, outcome.stderr
+    assert credman("get", "gitlab", "--field", "GITLAB_TOKEN").text == token
+    found = credman("get", "gitlab", "--field", "GITLAB_URL")
+    assert (found.exit_code, found.text) == ((3, "") if url is None else (0, url))
+
+
+@pytest.mark.parametrize(
+    ("piped", "reason"),
+    [
+        (f"GITLAB_URL={URL}\n".encode(), "standard input lacks GITLAB_TOKEN"),
+        (b"LINECANARY\nGITLAB_TOKEN=x", "line 1 of standard input is not VAR=value"),
+        (b"GITLAB_TOKEN=LINECANARY\nGITLAB_TOKEN=x", "gives GITLAB_TOKEN a second time"),
+        (b" GITLAB_TOKEN=\n", "the value of GITLAB_TOKEN is empty"),
+        (b"\n", "the value of GITLAB_TOKEN is empty"),
+    ],
+    ids=lambda part: ascii(part)[:24],
+)
+def test_lines_that_name_parts_are_read_as_strictly_as_ever(piped: bytes, reason: str) -> None:
+    outcome = refuse(piped, "gitlab")
+    assert reason in outcome.stderr and "CANARY" not in outcome.stderr
+
+
 def test_a_typed_value_loses_the_blanks_around_it() -> None:
     credman("init", answers=[])
     credman("add", "x", answers=["  v w \t"])

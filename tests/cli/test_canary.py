@@ -39,6 +39,18 @@ GOOD: dict[str, list[list[str]]] = {
     "remove": [["hf", "--yes"], ["hf"]],
     "rename": [["hf", "new"]],
     "copy": [["hf", "--to-env", "dev"]],
+    "check": [[], ["hf"], ["--all"], ["--json"], ["-e", "prod", "hf"]],
+    "rotate": [
+        ["hf"],
+        ["hf", "--no-check"],
+        ["hf", "--grace", "7d", "--yes"],
+        ["hf", "--auto"],
+        ["hf", "--resume"],
+        ["hf", "--abort"],
+    ],
+    "revoke": [["hf", "--yes"], ["hf", "--version", "1", "--yes"], ["hf", "--compromised"]],
+    "history": [["hf"], ["hf", "--json"]],
+    "rollback": [["hf", "--yes"], ["hf", "--to", "1"]],
     "env": [[], ["prod", "--shell", "sh"], ["--unset"], ["--only", "hf"], ["--shell", "fish"]],
     "exec": [["--", "true"], ["prod", "--only", "hf", "--", "true"]],
     "export": [["--format", "dotenv"], ["prod", "--format", "json", "--reveal"]],
@@ -72,6 +84,8 @@ MISPLACED = [
     ["x", f"--expires={VALUE}"], ["x", f"--rotate-every={VALUE}"], ["x", f"--var={VALUE}=1"],
     ["hf", f"--field={VALUE}"], ["--shell", VALUE], ["-v"], ["-vv"], ["--verbose"],
     ["--debug", VALUE], ["--for", VALUE], ["--help", VALUE], [VALUE, "--help"],
+    ["hf", f"--grace={VALUE}"], ["hf", f"--version={VALUE}"], ["hf", "--to", VALUE],
+    ["x", f"--ttl={VALUE}", "--command", "true"], ["hf", VALUE],
 ]  # fmt: skip
 
 LAYERS: list[tuple[object, str]] = [
@@ -196,6 +210,64 @@ def test_a_failing_layer_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("get", "show", "list", "remove", "env", "exec", "add"):
         outcome = walk(name, good(name)[0])
         assert "unexpected RuntimeError in test_canary.py:" in outcome.stderr, name
+
+
+NEXT, LAST = (f"hf_{body}" for body in (VALUE[:2:-1], VALUE[3:].swapcase()))
+"""What rotations bring."""
+
+
+def test_a_rotation_from_its_beginning_to_its_end() -> None:
+    steps: list[tuple[list[str], dict[str, Any]]] = [
+        (["rotate", "hf"], {"stdin": NEXT.encode()}),
+        (["rotate", "hf"], {"stdin": NEXT.encode()}),  # it is not a new one
+        (["history", "hf"], {}),
+        (["show", "hf"], {}),
+        (["list", "--json"], {}),
+        (["rollback", "hf", "--yes"], {}),
+        (["rotate", "hf", "--yes"], {"stdin": None, "answers": [f" {LAST} "]}),
+        (["check", "hf", "--json"], {}),
+        (["revoke", "hf", "--compromised", "--yes"], {}),
+        (["revoke", "hf", "--version", "1", "--compromised", "--yes"], {}),
+        (["revoke", "hf", "--version", "2", "--yes"], {}),
+        (["history", "hf", "--json"], {}),
+        *(([name], {}) for name in ("list", "check")),
+        (["exec", "--", "true"], {}),
+        *(([name, "hf"], {}) for name in ("show", "history", "rollback")),
+    ]
+    said = ""
+    for argv, options in steps:
+        outcome = walk(argv[0], argv[1:], **options)
+        assert_hidden(outcome)
+        everything = outcome.stderr + outcome.text + "".join(outcome.shown)
+        assert NEXT not in everything and LAST not in everything, argv
+        said += everything
+    for step in ("#2 is current", "not a new one", "#1 is current again", "#3 is current",
+                 "#1 is compromised", "is to be revoked by hand"):  # fmt: skip
+        assert step in said, step
+    for path in Path(os.environ["CREDMAN_HOME"]).parent.rglob("*"):
+        data = path.read_bytes() if path.is_file() else b""
+        assert NEXT.encode() not in data and LAST.encode() not in data, path
+
+
+def test_a_command_that_prints_the_canary() -> None:
+    told = {"CANARY": VALUE, "LINES": f"A={VALUE}\n{VALUE}", "JSON": f'{{"AccessKeyId": "{VALUE}'}
+    made = ("--ttl", "5m", "--command")
+    parts = ("--field", "A", "--field", "B")
+    for code, arguments in (
+        (0, ["fine", *made, "printenv CANARY"]),
+        (6, ["failing", *made, "sh -c 'printenv CANARY; exit 3'"]),
+        (6, ["lines", *parts, *made, "printenv LINES"]),
+        (6, ["value", *parts, *made, "printenv CANARY"]),
+        (6, ["json", *parts, *made, "printenv JSON"]),
+        (6, ["zero", *made, "sh -c 'printf \"$CANARY\\0\"'"]),
+        (6, ["early", *made, "sh -c 'printenv CANARY; kill -9 $$'"]),
+    ):
+        outcome = walk("add", arguments, environ=told)
+        assert outcome.exit_code == code, outcome.stderr
+        assert_hidden(outcome)
+    for name in ("show", "history", "check", "copy"):
+        assert_hidden(walk(name, ["fine", *(["--to-env", "dev"] if name == "copy" else [])]))
+    assert walk("get", ["fine"]).text == VALUE
 
 
 def test_an_agent_and_who_asks_it() -> None:

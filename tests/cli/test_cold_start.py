@@ -6,12 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.cli.harness import PASSPHRASE, make_vault
+from tests.cli.harness import PASSPHRASE, credman, make_vault
 
 READING = {
     "list": ["list"],
@@ -34,9 +35,18 @@ NEVER = (
     "credman.core.keyslots",
     "credman.stores.changes",
     "credman.vault.rekeying",
+    "boto3",
     "credman.cli.add",
+    "credman.cli.asking",
     "credman.cli.clipboard",
     "credman.cli.create",
+    "credman.cli.network",
+    "credman.providers.asking",
+    "credman.providers.client",
+    "credman.upkeep",
+    "credman.upkeep.common",
+    "credman.upkeep.renewing",
+    "credman.watch.rotation",
     "credman.oskeyring.worker",
     "credman.output.formats",
     "credman.stores.additions",
@@ -54,7 +64,10 @@ NEVER = (
     "rich",
     "secretstorage",
     "tomlkit",
+    "truststore",
+    "urllib3",
 )
+ONLINE = ("boto3", "credman.cli.network", "http.client", "socket", "ssl", "truststore", "urllib3")
 NOT_BESIDES_THE_PARSER = (
     "hashlib",
     "hmac",
@@ -87,6 +100,9 @@ _TELL = (
 """The program ends without running anything at its end; so what ends it is asked."""
 
 
+_MAIN = "from credman.__main__ import main\nmain()\n"
+
+
 def modules_after(program: str, *argv: str) -> set[str]:
     """Returns: what is loaded when the program ends, which it must do well and with an output."""
     done = subprocess.run(
@@ -104,7 +120,7 @@ def modules_after(program: str, *argv: str) -> set[str]:
 
 def modules_of(command: str) -> set[str]:
     make_vault()
-    return modules_after("from credman.__main__ import main\nmain()\n", *READING[command])
+    return modules_after(_MAIN, *READING[command])
 
 
 _PARSE = (
@@ -146,8 +162,27 @@ def test_only_what_shows_a_token_loads_the_catalogue(command: str) -> None:
         assert sorted(loaded & set(CATALOGUE)) == []
 
 
+@pytest.mark.parametrize("command", ["get", "env", "list"])
+def test_what_expires_soon_loads_no_more_than_what_says_so(command: str) -> None:
+    usual = modules_of(command)
+    at_last = (datetime.now(UTC) + timedelta(hours=9)).isoformat()
+    assert credman("add", "x", "--expires", at_last, stdin=b"v").exit_code == 0
+    argv = [word.replace("hf", "x") for word in READING[command]]
+    assert modules_after(_MAIN, *argv) - usual <= {"credman.cli.render"}
+
+
+@pytest.mark.parametrize("command", ["get", "env"])
+def test_a_value_that_a_command_printed_needs_no_network(command: str) -> None:
+    make_vault()
+    made = ("--command", "printf v", "--ttl", "30d")
+    assert credman("add", "x", *made).exit_code == 0
+    argv = [word.replace("hf", "x") for word in READING[command]]
+    loaded = modules_after(_MAIN, *argv) - modules_of_the_parser()
+    assert sorted(loaded & set(ONLINE)) == []
+
+
 def test_these_modules_are_there_to_be_loaded() -> None:
-    names = (*CATALOGUE, *NEVER, *NOT_BESIDES_THE_PARSER)
+    names = (*CATALOGUE, *NEVER, *ONLINE, *NOT_BESIDES_THE_PARSER)
     mistyped = [name for name in names if not _exists(name)]
     assert not mistyped
 

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from credman.cli import namecache
 from credman.core.config import Config
-from tests.cli.harness import credman, make_value, make_vault
+from credman.core.model import (
+    Finding,
+    Liveness,
+    Recipe,
+    Rotation,
+    Stage,
+    Token,
+    TokenKey,
+    Version,
+    VersionState,
+)
+from credman.core.scope import Selection
+from credman.core.secret import Secret
+from credman.session import Session
+from credman.watch.rotation import ANSWER
+from tests.cli.harness import PASSPHRASE, credman, make_value, make_vault
 from tests.cli.naming import cache, configure, lines, look, make_context, vault
+from tests.stores.places import open_vault
 
 
 def test_what_is_in_it_and_nothing_else() -> None:
@@ -53,6 +72,71 @@ def test_dates_and_states_come_back() -> None:
     assert (token.current.number, token.current.created_at.tzinfo is not None) == (1, True)
     assert (token.variables, token.note, token.unsure) == (("HF_TOKEN",), "", False)
     assert [(e.name, e.isolated) for e in names.environments] == [("lab", True)]
+
+
+def plant(change: Callable[[Token], Token]) -> None:
+    """Changes the one token of the vault as no command does at once."""
+    store = open_vault(Path(vault()).parents[1], None, Secret(PASSPHRASE))
+    session = Session(store, Config(), Selection())
+    session.change_token(TokenKey("default", "default", "hf"), change, {ANSWER: Secret("{}")},
+                         version=2)  # fmt: skip
+
+
+def test_what_providers_said_and_commands_stay_out_of_it() -> None:
+    make_vault()
+    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    end = datetime(2031, 1, 2, 3, 4, 5, tzinfo=UTC)
+    words = ("EXAMPLE-who", "EXAMPLE-account", "EXAMPLE-scopes", "EXAMPLE-id", "EXAMPLE-command")
+    who, account, scopes, number, command = words
+
+    def know(token: Token) -> Token:
+        finding = Finding(Liveness.DEAD, moment, who, account, scopes)
+        current = replace(
+            token.current, finding=finding, ids={"id": number}, expires_at=end, ended_by=who
+        )
+        staged = Version(2, VersionState.STAGED, moment, (ANSWER,))
+        rotation = Rotation(2, Stage.ANSWERED, True, moment)
+        return replace(
+            token, versions=(current, staged), rotation=rotation, recipe=Recipe(command, 60)
+        )
+
+    plant(know)
+    assert credman("list").exit_code == 0
+    text = cache().read_text()
+    for word in (*words, ANSWER, "EXAMPLE"):
+        assert word not in text
+    names = namecache.recall_names(make_context(), Config(), f"file:{vault()}")
+    assert names is not None
+    (token,) = names.tokens
+    assert [v.state for v in token.versions] == [VersionState.CURRENT, VersionState.STAGED]
+    assert token.variables == ("HF_TOKEN",) and token.expires_at == end
+
+
+@pytest.mark.parametrize("state", [VersionState.REVOKED, VersionState.COMPROMISED])
+def test_a_token_that_is_not_handed_out_is_still_offered(state: VersionState) -> None:
+    make_vault()
+
+    def end(token: Token) -> Token:
+        return replace(token, versions=(replace(token.current, state=state, fields=()),))
+
+    plant(end)
+    assert credman("list").exit_code == 0
+    assert lines("tokens") == ["hf\tHF_TOKEN"]
+    assert lines("own") == ["hf\tHF_TOKEN"]
+
+
+@pytest.mark.parametrize("states", ["current current", "staged", "newer", ""])
+def test_states_that_do_not_go_together_are_as_good_as_none(states: str) -> None:
+    make_vault()
+    assert credman("list").exit_code == 0 and lines("tokens")
+    record = json.loads(cache().read_text())
+    (entry,) = record["stores"].values()
+    (version,) = entry["tokens"][0]["versions"]
+    entry["tokens"][0]["versions"] = [
+        {**version, "number": number, "state": state} for number, state in enumerate(states.split())
+    ]
+    cache().write_text(json.dumps(record))
+    assert lines("tokens") == []
 
 
 def test_it_is_written_only_when_something_changed() -> None:

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
 from credman.core.config import Config
 from credman.core.errors import NotFound
-from credman.core.model import Field
+from credman.core.model import (
+    Field,
+    Finding,
+    Liveness,
+    Rotation,
+    Stage,
+    Token,
+    TokenKey,
+    Version,
+    VersionState,
+)
 from credman.core.scope import Selection
 from credman.core.secret import Secret
 from credman.session import Session
 from credman.stores.additions import NewToken
 from tests.cli.harness import credman, make_value, make_vault
 from tests.cli.test_rename import MeddlingStore, add, facts, open_session, read_vault
+
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def test_the_copy_works_there_and_is_one_of_its_own() -> None:
@@ -88,6 +103,49 @@ def test_the_profile_stays() -> None:
     credman("copy", "hf", "-p", "work", "--to-env", "prod")
     assert credman("get", "hf", "-p", "work", "-e", "prod").text == "work"
     assert credman("get", "hf", "-e", "prod").text == make_value()
+
+
+def test_what_is_not_handed_out_is_not_copied() -> None:
+    make_vault()
+    credman("add", "old", "--expires", "2026-01-02", stdin=b"v")
+    credman("revoke", "hf", "--compromised", "--yes")
+    before = read_vault()
+    for name, bar in (("old", "expired on 2026-01-02"), ("hf", "is compromised")):
+        outcome = credman("copy", name, "--to-env", "prod")
+        assert outcome.exit_code == 7
+        assert outcome.stderr.splitlines() == [
+            f"credman: error: {name} {bar}", "credman: hint: nothing was copied",
+        ]  # fmt: skip
+    assert read_vault() == before
+
+
+def test_a_token_of_a_command_is_renewed_by_it_there_as_well() -> None:
+    make_vault()
+    credman("add", "made", "--command", "printf 'a value'", "--ttl", "30d")
+    assert credman("copy", "made", "--to-env", "prod").exit_code == 0
+    assert credman("get", "made", "-e", "prod").text == "a value"
+    shown = credman("show", "made", "-e", "prod").text
+    assert "printf 'a value', good for 30 d" in shown
+    assert facts("made", "-e", "prod")["expires_at"] == facts("made")["expires_at"]
+
+
+def test_what_its_provider_said_and_an_older_copy_go_along_and_a_rotation_does_not() -> None:
+    store = MeddlingStore()
+    add(store, "first")
+    finding = Finding(Liveness.LIVE, MOMENT, "alice")
+    staged = Version(2, VersionState.STAGED, MOMENT, ())
+
+    def know(token: Token) -> Token:
+        current = replace(token.current, finding=finding, ids={"id": "17"})
+        rotation = Rotation(2, Stage.ASKING, True, MOMENT)
+        return replace(token, versions=(current, staged), rotation=rotation, unsure=True)
+
+    open_session(store).change_token(TokenKey("default", "default", "api"), know)
+    source, copied = open_session(store).copy("api", "prod")
+    assert copied.versions == (source.current,) and copied.current.finding == finding
+    assert copied.current.ids == {"id": "17"}
+    assert copied.rotation is None and copied.unsure
+    assert store.snapshot().find_token(source.key) == source
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_no_age_is_negative(age: float) -> None:
     assert "stored today" in look("show", "x").text
 
 
-@pytest.mark.parametrize(("days", "cell"), [(0.5, "in 1 d"), (1.5, "in 2 d"), (-0.1, "expired")])
+@pytest.mark.parametrize(("days", "cell"), [(0.52, "in 12 h"), (1.5, "in 2 d"), (-0.1, "expired")])
 def test_expiry(days: float, cell: str) -> None:
     expires_at = now_minus(-days)
     plant(schedule=Schedule(expires_at=expires_at))

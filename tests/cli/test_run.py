@@ -15,6 +15,7 @@ import pytest
 import typer
 
 from credman.cli import ALIASES, COMMANDS
+from credman.cli.installation import how_to_add
 from credman.cli.parsing import load_parser
 from credman.core import errors
 from credman.core.errors import CredmanError
@@ -24,7 +25,7 @@ from tests.cli.harness import PASSPHRASE, PROGRAM, Outcome, credman, make_value,
 ERRORS = [
     cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, CredmanError)
 ]
-NEEDS_A_TOKEN = ("get", "show", "remove")
+NEEDS_A_TOKEN = ("get", "show", "remove", "rotate", "revoke", "history", "rollback")
 SELECTING = [
     name
     for name in COMMANDS
@@ -95,11 +96,18 @@ class TestErrors:
     def test_each_class_has_its_exit_code(
         self, name: str, cls: type[CredmanError], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        self.fail_with(monkeypatch, cls("it failed", hint="do that"))
+        if cls is errors.MissingExtra:
+            error: CredmanError = errors.MissingExtra("it", "aws")
+            said, hint = "it is not installed", how_to_add("aws")
+            assert "credman-cli[aws]" in hint
+        else:
+            error = cls("it failed", hint="do that")
+            said, hint = "it failed", "do that"
+        self.fail_with(monkeypatch, error)
         outcome = credman(*line(name))
         is_exec = name == "exec" and cls is not errors.Interrupted
         assert outcome.exit_code == (125 if is_exec else cls.exit_code)
-        assert outcome.stderr == "credman: error: it failed\ncredman: hint: do that\n"
+        assert outcome.stderr == f"credman: error: {said}\ncredman: hint: {hint}\n"
         assert outcome.stdout == (b"false;\n" if name == "env" else b"")
 
     def test_the_tree_in_the_errors_module_is_the_one_that_holds(self) -> None:

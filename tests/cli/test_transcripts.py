@@ -12,7 +12,13 @@ from tests.cli.harness import PASSPHRASE, credman, program
 from tests.cli.transcript import Answer, Step, play
 
 TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts").glob("*.txt"))
-CLOCKS = ("credman.session", "credman.stores.file", "credman.cli.list", "credman.cli.show")
+CLOCKS = (
+    "credman.session",
+    "credman.view",
+    "credman.providers.verdicts",
+    "credman.stores.file",
+    *(f"credman.cli.{name}" for name in ("add", "check", "giving", "history", "list", "show")),
+)
 
 
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)

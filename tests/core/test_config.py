@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,11 @@ def test_everything_that_is_known() -> None:
         profile = "work"
         store = "file:~/team.age"
         keyring = "off"
+        agent = "off"
+        cache = "off"
+        network = "off"
+        timeout = 60
+        warn_before = "36h"
         [environments.prod]
         isolated = true
         [environments.edge]
@@ -36,8 +42,26 @@ def test_everything_that_is_known() -> None:
         "work",
         "file:~/team.age",
         "off",
+        "off",
+        "off",
+        "off",
+        60,
+        timedelta(hours=36),
         environments={"prod": Environment("prod", True), "edge": Environment("edge", False)},
     )
+
+
+def test_without_its_keys_providers_are_asked_and_given_five_seconds() -> None:
+    config = parse_config('network = "on"', source=SOURCE)
+    assert config == Config(network=None, timeout=5, warn_before=timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [("90s", timedelta(seconds=90)), ("50m", timedelta(minutes=50)), ("30d", timedelta(days=30))],
+)
+def test_warn_before_is_a_length_of_time(text: str, span: timedelta) -> None:
+    assert parse_config(f'warn_before = "{text}"', source=SOURCE).warn_before == span
 
 
 def test_an_empty_file_is_a_configuration() -> None:
@@ -58,6 +82,20 @@ def test_an_empty_file_is_a_configuration() -> None:
         ('profile = "a b"', "profile"),
         ("store = 1", "store"),
         ("keyring = false", "keyring"),
+        ('network = "maybe"', "network"),
+        ("network = false", "network"),
+        ("timeout = 0", "timeout"),
+        ("timeout = 61", "timeout"),
+        ("timeout = -1", "timeout"),
+        ("timeout = 2.5", "timeout"),
+        ("timeout = true", "timeout"),
+        ("timeout = nan", "timeout"),
+        ('timeout = "5"', "timeout"),
+        ("warn_before = 1", "warn_before"),
+        ('warn_before = ""', "warn_before"),
+        ('warn_before = "soon"', "warn_before"),
+        ('warn_before = "0h"', "warn_before"),
+        ('warn_before = "31d"', "warn_before"),
         ("environments = 1", "environments"),
         ("environments = []", "environments"),
         ('[environments."a b"]', "environment"),

@@ -53,12 +53,18 @@ def test_every_class_has_a_kind_of_its_own() -> None:
     assert all(re.fullmatch(r"[a-z_]+", str(kind)) for kind in own.values())
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", sorted(CLASSES.keys() - {"MissingExtra"}))
 def test_message_and_hint_are_kept(name: str) -> None:
     error = CLASSES[name]("what happened", hint="what to do")
     assert (error.message, error.hint) == ("what happened", "what to do")
     assert str(error) == "what happened"
     assert CLASSES[name]("what happened").hint == ""
+
+
+def test_a_missing_extra_says_what_is_missing_and_no_hint_of_its_own() -> None:
+    error = errors.MissingExtra("the library of AWS", "aws")
+    assert (error.message, error.hint) == ("the library of AWS is not installed", "")
+    assert error.extra == "aws"
 
 
 def test_exit_codes_are_those_that_scripts_may_rely_on() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import FrozenInstanceError, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,12 @@ from credman.core.model import (
     Contents,
     Environment,
     Field,
+    Finding,
+    Liveness,
+    Recipe,
+    Rotation,
     Schedule,
+    Stage,
     Token,
     TokenKey,
     Version,
@@ -85,6 +90,70 @@ def test_a_new_version_leaves_the_former_one_retiring() -> None:
     assert token.current.number == 2  # the token it was made of did not change
 
 
+def test_a_renewal_says_since_when_the_former_version_retires_and_when_it_ends() -> None:
+    later = MOMENT + timedelta(days=9)
+    first = make_token(schedule=Schedule(rotate_every="90d", expires_at=later))
+    second = first.with_version(replace(make_version(2, VersionState.CURRENT), created_at=later))
+    (former,) = (v for v in second.versions if v.number == 1)
+    assert (former.retiring_at, former.expires_at) == (later, later)
+    # What its owner said of the former one is no word about the new one.
+    assert second.expires_at is None and second.schedule.rotate_every == "90d"
+    third = second.with_version(make_version(3, VersionState.CURRENT))
+    assert former in third.versions  # what retires already is left alone
+
+
+def test_what_a_provider_said_of_its_end_counts_before_what_its_owner_said() -> None:
+    told, own = MOMENT + timedelta(days=1), MOMENT + timedelta(days=2)
+    token = make_token(schedule=Schedule(expires_at=own))
+    assert token.expires_at == own
+    version = replace(token.current, expires_at=told)
+    assert replace(token, versions=(version,)).expires_at == told
+
+
+@pytest.mark.parametrize(
+    ("states", "number"),
+    [
+        ("compromised", 1),
+        ("revoked", 1),
+        ("revoked compromised", 2),
+        ("retiring revoked", 2),
+        ("retiring current staged", 2),
+        ("current revoked compromised", 1),
+        ("retiring compromised staged", 2),
+        ("revoked retiring", 1),
+        ("retiring compromised retiring", 2),
+        ("retiring retiring", 2),
+    ],
+)
+def test_without_a_current_version_the_last_that_was_one_is_meant_and_none_that_retires(
+    states: str, number: int
+) -> None:
+    versions = [make_version(n, VersionState(s)) for n, s in enumerate(states.split(), start=1)]
+    token = make_token(versions=tuple(reversed(versions)))
+    assert token.current.number == number
+    assert token.next_number == len(versions) + 1
+
+
+def test_a_revoked_token_keeps_its_variables_and_a_former_one_does_not_return() -> None:
+    revoked = replace(make_version(2, VersionState.REVOKED), fields=())
+    token = make_token(versions=(make_version(1, VersionState.RETIRING, "KEY"), revoked))
+    assert token.current == revoked
+    assert token.variables == ("ID", "OLD_ID", "KEY")
+
+
+def test_a_current_version_sets_what_it_has_values_for_and_nothing_else() -> None:
+    empty = replace(make_version(1, VersionState.CURRENT), fields=())
+    assert make_token(versions=(empty,)).variables == ()
+    kept = make_version(1, VersionState.COMPROMISED, "KEY")
+    assert make_token(versions=(kept,)).variables == ("KEY",)
+
+
+def test_a_version_is_found_by_its_number() -> None:
+    token = make_token()
+    assert token.find_version(1) == token.current
+    assert token.find_version(2) is None and token.find_version(0) is None
+
+
 def test_contents_find_regardless_of_case() -> None:
     contents = Contents((Environment("Prod", isolated=True),), (make_token(),))
     assert contents.find_token(TokenKey("PROD", "Work", "API")) == make_token()
@@ -100,6 +169,9 @@ def test_contents_find_regardless_of_case() -> None:
         make_token(),
         make_token().fields[0],
         make_token().current,
+        Finding(Liveness.LIVE, MOMENT),
+        Rotation(2, Stage.ASKING, is_automatic=True, started_at=MOMENT),
+        Recipe("printenv X", 60),
         Schedule(),
         Environment("prod"),
         Contents(),

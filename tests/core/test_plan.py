@@ -14,17 +14,24 @@ from credman.core.model import Address, Field, Token, TokenKey, Version, Version
 from credman.core.plan import make_plan, visible_tokens
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+REVOKED = VersionState.REVOKED
 
 
-def make_token(place: str, name: str, *variables: str, absent: Iterable[str] = ()) -> Token:
+def make_token(
+    place: str,
+    name: str,
+    *variables: str,
+    absent: Iterable[str] = (),
+    state: VersionState = VersionState.CURRENT,
+) -> Token:
     """Args: place: ``environment/profile``; variables: a field each; absent: fields without a value
-    in the current version."""
+    in the version that counts; state: of that one."""
     environment, _, profile = place.partition("/")
     fields = tuple(Field(v, (v,)) for v in variables)
     present = tuple(v for v in variables if v not in set(absent))
     versions = (
         Version(1, VersionState.RETIRING, MOMENT, variables),
-        Version(2, VersionState.CURRENT, MOMENT, present),
+        Version(2, state, MOMENT, present),
     )
     return Token(TokenKey(environment, profile or "default", name), fields, versions)
 
@@ -69,6 +76,15 @@ def test_a_token_hides_the_base_token_whose_variable_it_sets_as_a_whole(variable
     aws = make_token("default", "aws", "AWS_ID", "AWS_KEY", "AWS_SESSION")
     tokens = [aws, *BASE, make_token("prod", "other", variable)]
     assert see(tokens, "prod") == ["prod:other", "default:hf", "default:wandb"]
+
+
+def test_a_revoked_token_has_no_value_and_hides_what_it_hid() -> None:
+    revoked = make_token("prod", "own", "OWN", "HF", absent=["OWN", "HF"], state=REVOKED)
+    tokens = [*BASE, revoked]
+    assert see(tokens, "prod") == ["prod:own", "default:wandb"]
+    # What stands in the plan is refused by name; left out, another value would take its place.
+    chosen = visible_tokens(tokens, environment="prod", profile="default", isolated=False)
+    assert [e.variable for e in make_plan(chosen)] == ["OWN", "HF", "WANDB"]
 
 
 def test_a_variable_without_a_value_hides_nothing() -> None:
@@ -162,12 +178,15 @@ def token_sets(draw: st.DrawFn) -> list[Token]:
                     draw(st.lists(st.sampled_from(free), unique=True, max_size=2)) if free else []
                 )
                 free = [v for v in free if v not in mine]
-                absent = [v for v in mine if draw(st.booleans())]
+                # One value there is at least, or none because it was revoked.
+                is_revoked = draw(st.booleans())
+                absent = mine if is_revoked else [v for v in mine[1:] if draw(st.booleans())]
                 spelled = [draw(st.sampled_from((v, v.lower()))) for v in mine]
                 gone = [s for s, v in zip(spelled, mine, strict=True) if v in absent]
                 name = draw(st.sampled_from((name, name.upper())))
                 place = f"{environment}/{profile}"
-                found.append(make_token(place, name, *spelled, absent=gone))
+                state = REVOKED if is_revoked else VersionState.CURRENT
+                found.append(make_token(place, name, *spelled, absent=gone, state=state))
     return draw(st.permutations(found))
 
 
@@ -211,7 +230,8 @@ def test_all_rules_together(
     assert len(found) == len(plan)
     assert len({v.casefold() for v in found}) == len(found)
     for entry in plan:
-        assert entry.field.name in entry.token.current.fields
+        current = entry.token.current
+        assert entry.field.name in current.fields or current.state is REVOKED
         assert entry.address.version == 2
         (only,) = make_plan(chosen, only=[entry.variable.swapcase()])
         assert only == entry

@@ -17,7 +17,12 @@ from credman.core.model import (
     Contents,
     Environment,
     Field,
+    Finding,
+    Liveness,
+    Recipe,
+    Rotation,
     Schedule,
+    Stage,
     Token,
     TokenKey,
     Version,
@@ -65,10 +70,25 @@ def make_full_document() -> Document:
     """Returns: a document that uses every field, and has one unknown field at every level."""
     key = TokenKey("prod", "work", "example")
     extra: Mapping[str, object] = {"newer": [1, None, {"deep": True}, 0.5, "\u20ac"]}
+    finding = Finding(Liveness.LIVE, MOMENT, "alice", "user-7", "read, write", extra)
     versions = tuple(
-        Version(number, state, MOMENT, ("EXAMPLE_ID", "EXAMPLE_KEY"), extra)
+        Version(
+            number,
+            state,
+            MOMENT,
+            ("EXAMPLE_ID", "EXAMPLE_KEY"),
+            extra,
+            expires_at=MOMENT,
+            retiring_at=MOMENT,
+            grace="7d",
+            ended_at=MOMENT,
+            ended_by="alice, at its page",
+            ids={"id": "17"},
+            finding=finding,
+        )
         for number, state in enumerate(VersionState, start=1)
     )
+    staged = next(v.number for v in versions if v.state is VersionState.STAGED)
     values = {
         Address(key, version.number, name): Secret(f"EXAMPLE {version.number} {name}")
         for version in versions
@@ -84,7 +104,10 @@ def make_full_document() -> Document:
         provider="example",
         note="a note\nof two lines",
         schedule=Schedule("90d", MOMENT, ("14d", "2w"), "7d", extra),
+        unsure=True,
         extra=extra,
+        rotation=Rotation(staged, Stage.ANSWERED, True, MOMENT, "2w", extra),
+        recipe=Recipe("printenv 'EXAMPLE KEY'", 3000, True, extra),
     )
     return make_document(
         generation=7,

@@ -102,12 +102,15 @@ def test_unknown_fields_are_kept_at_every_level() -> None:
         token,
         token["schedule"],
         *token["fields"],
+        token["rotation"],
+        token["command"],
         *token["versions"],
+        *(version["finding"] for version in token["versions"]),
         *found["environments"],
         *found["recipients"],
         *found["slots"],
     ]
-    assert len(records) == 14
+    assert len(records) == 21
     assert all(record.items() >= newer.items() for record in records)
 
 

@@ -96,7 +96,6 @@ HOSTILE = {
     "version twice": double(*TOKEN, "versions"),
     "version is negative": set_to(*TOKEN, "versions", 0, "number", to=-1),
     "state is unknown": set_to(*TOKEN, "versions", 0, "state", to="newer"),
-    "no version is current": set_to(*TOKEN, "versions", 1, "state", to="retiring"),
     "two versions are current": set_to(*TOKEN, "versions", 0, "state", to="current"),
     "versions are none": set_to(*TOKEN, "versions", to=[]),
     "values are a list": set_to(*TOKEN, "versions", 0, "values", to=["EXAMPLE"]),

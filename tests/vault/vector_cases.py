@@ -285,5 +285,13 @@ def make_documents() -> Iterator[Vector]:
     case.document["tokens"].append({**case.document["tokens"][0], "name": "EXAMPLE"})
     yield refuse(case, "payload_damaged", with_passphrase(), "names differ in case only")
     case = Case("document_no_current_version").add_slot()
-    case.document["tokens"][0]["versions"][0]["state"] = "retiring"
-    yield refuse(case, "payload_damaged", with_passphrase(), "no version is current")
+    case.document["tokens"][0]["versions"][0] |= {"state": "revoked", "values": {}}
+    yield succeed(case, with_passphrase(), "its last version was revoked")
+    case = Case("document_two_current_versions").add_slot()
+    versions = case.document["tokens"][0]["versions"]
+    versions.append({**versions[0], "number": 2})
+    yield refuse(case, "payload_damaged", with_passphrase(), "two versions are current")
+    case = Case("document_staged_version").add_slot()
+    versions = case.document["tokens"][0]["versions"]
+    versions.append({**versions[0], "number": 2, "state": "staged"})
+    yield refuse(case, "payload_damaged", with_passphrase(), "staged, and no rotation is begun")
