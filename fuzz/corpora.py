@@ -205,6 +205,14 @@ def _line(name: str) -> bytes:
 def _full(document: dict[str, Any]) -> dict[str, Any]:
     extra: dict[str, Any] = {"newer": [1, -0.5, None, {"as": True}, "\ud83d\ude00"]}
     states = ("staged", "retiring", "revoked", "compromised", "current")
+    fate = {
+        **dict.fromkeys(("expires_at", "retiring_at", "ended_at"), MOMENT),
+        "grace": "7d",
+        "ended_by": "EXAMPLE",
+        "ids": {"id": "17"},
+        "finding": {"liveness": "live", "at": MOMENT, "identity": "EXAMPLE", "account": "7",
+                    "scopes": "read", **extra},
+    }  # fmt: skip
     hidden = {"base64": base64.b64encode(b"EXAMPLE \xff").decode()}
     token: dict[str, Any] = {
         "name": "full",
@@ -222,6 +230,7 @@ def _full(document: dict[str, Any]) -> dict[str, Any]:
                 "state": state,
                 "created_at": MOMENT,
                 "values": {"FULL_ID": "EXAMPLE", "FULL_KEY": hidden},
+                **fate,
                 **extra,
             }
             for number, state in enumerate(states)
@@ -233,8 +242,12 @@ def _full(document: dict[str, Any]) -> dict[str, Any]:
             "grace": "7d",
             **extra,
         },
+        "unsure": True,
+        "rotation": {"version": 0, "stage": "answered", "automatic": True, "started_at": MOMENT,
+                     "grace": "2w", **extra},
+        "command": {"text": "printenv EXAMPLE", "ttl_seconds": 3000, "shell": True, **extra},
         **extra,
-    }
+    }  # fmt: skip
     return {
         **document,
         "history": [[1, "0" * 64], [2, "f" * 64]],

@@ -28,7 +28,8 @@ FINDINGS = 8
 def check(
     invocation: Invocation,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Which tokens; else all", show_default=False),
     ] = None,
     all: Annotated[  # noqa: A002 - the option's name
         bool, typer.Option("--all", help="Those of every environment and profile")

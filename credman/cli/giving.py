@@ -10,7 +10,7 @@ from credman.cli.options import Invocation
 from credman.core.errors import CredmanError, Refused
 from credman.core.model import Token
 from credman.core.plan import PlanEntry
-from credman.core.standing import is_expired
+from credman.core.standing import is_due, is_expired
 from credman.session import Session
 
 
@@ -46,14 +46,14 @@ def prepare_token(invocation: Invocation, session: Session, token: Token) -> Tok
 def _renew(invocation: Invocation, session: Session, token: Token) -> bool:
     if token.recipe is None:
         return False
-    from credman.cli.asking import hold_token
-    from credman.upkeep.renewing import is_due, refuse_recursion
-
     now = datetime.now(UTC).replace(microsecond=0)
     if not is_due(token, now):
         return False
     # Where nothing of the caller is known but his names, this ends what the agent does for him.
     environ = dict(invocation.context.inherited)
+    from credman.cli.asking import hold_token
+    from credman.upkeep.renewing import refuse_recursion
+
     refuse_recursion(token.key.name, environ)
     with hold_token(invocation, token.key):
         session.refresh()

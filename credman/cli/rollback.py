@@ -27,9 +27,10 @@ def rollback(
     ] = None,
     yes: YesOption = False,
 ) -> None:
-    """Make a former version of a token the current one again, if it is not dead.
+    """Make a former version the current one again.
 
-    Its provider is asked first, where that is possible. The version that was current retires.
+    One that is dead is refused: its provider is asked, where that is possible. The version that was
+    current retires.
 
     Example: credman rollback hf --to 3
     """

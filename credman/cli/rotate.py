@@ -76,7 +76,7 @@ def rotate(
             rotator.automatic(grace=grace, lifetime=None)
         else:
             rotator.by_hand(
-                lambda: _read(invocation, session, token, check=not no_check),
+                lambda: _read(invocation, session, token, check=not no_check, is_sure=yes),
                 grace=grace,
                 check=not no_check,
                 is_piped=not context.stdin.is_terminal,
@@ -85,14 +85,14 @@ def rotate(
 
 
 def _read(
-    invocation: Invocation, session: Session, token: Token, *, check: bool
+    invocation: Invocation, session: Session, token: Token, *, check: bool, is_sure: bool
 ) -> Mapping[str, Secret]:
     catalogue = invocation.context.catalogue
     provider = None if token.provider is None else catalogue.find(token.provider)
     fields = token.present_fields
     former = session.values(token)
     kept = {f.name: former[f.name] for f in fields if not f.secret and f.name in former}
-    source = TokenSource(invocation, catalogue, provider, check=check, former=kept)
+    source = TokenSource(invocation, catalogue, provider, check=check, former=kept, is_sure=is_sure)
     return {**kept, **source.read(fields)}
 
 

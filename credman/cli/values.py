@@ -140,6 +140,7 @@ class TokenSource:
         provider: whose shapes they should have; None: any.
         check: whether to look at shapes at all.
         former: values that stay where no new one is given.
+        is_sure: a doubt is answered with yes.
     """
 
     def __init__(
@@ -150,9 +151,11 @@ class TokenSource:
         *,
         check: bool,
         former: Mapping[str, Secret] | None = None,
+        is_sure: bool = False,
     ) -> None:
         self._context = invocation.context
         self._former = former or {}
+        self._is_sure = is_sure
         self._is_new = former is not None
         self._is_attended = invocation.source.is_attended()
         self._catalogue = catalogue
@@ -258,7 +261,7 @@ class TokenSource:
         doubt = self._catalogue.doubt(self._provider, asked, value)
         if doubt is None:
             return
-        if not self._context.stdin.is_terminal or not self._is_attended:
+        if self._is_sure or not self._context.stdin.is_terminal or not self._is_attended:
             self._context.warn(f"{doubt}; stored as it is")
         elif not self._context.terminal.confirm(f"{doubt}; store it anyway?"):
             raise Refused("nothing was stored")

@@ -7,12 +7,14 @@ left out in silence: a program would take an older value from elsewhere.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from credman.core.errors import Refused
 from credman.core.intervals import format_instant
 from credman.core.model import Liveness, Token, TokenKey, VersionState
 from credman.core.names import BASE_ENVIRONMENT, DEFAULT_PROFILE
+
+_EARLY = timedelta(minutes=5)
 
 
 def name_with_place(key: TokenKey) -> str:
@@ -39,6 +41,17 @@ def find_bar(token: Token, now: datetime) -> str:
 def is_expired(token: Token, now: datetime) -> bool:
     expires_at = token.expires_at
     return expires_at is not None and expires_at <= now
+
+
+def is_due(token: Token, now: datetime) -> bool:
+    """Whether its command is to be run before it is handed out."""
+    if token.recipe is None or token.rotation is not None:
+        return False
+    if token.current.state is not VersionState.CURRENT:
+        return False
+    expires_at = token.expires_at
+    early = min(_EARLY, timedelta(seconds=token.recipe.ttl_seconds) / 5)
+    return expires_at is not None and expires_at - early <= now
 
 
 def is_dead(token: Token) -> bool:

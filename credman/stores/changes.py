@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from credman.core.errors import NameTaken, NotFound
+from credman.core.errors import CredmanError, NameTaken, NotFound
 from credman.core.model import Address, Contents, Environment, Token, TokenKey
 from credman.core.names import check_name, check_variable, check_variable_grammar
 from credman.core.secret import Secret
+from credman.vault.tokens import check_states
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ def apply_changes(contents: Contents, changes: Iterable[Change]) -> Contents:
 
     Raises:
         NotFound: a token to remove or to rename is not there, or a version has no value.
+        CredmanError: a token that no store could read again: two current versions, say.
         NameTaken: another token has the new name.
         UsageError: a name or a variable is outside the grammar.
     """
@@ -97,6 +99,12 @@ class _Draft:
         ]
         if not known.keys() >= set(wanted):
             raise NotFound(f"a version of {token.key.name} has no value")
+        try:
+            check_states(token)
+        except ValueError:  # no store could read it again
+            raise CredmanError(
+                f"the versions of {token.key.name} contradict each other; nothing was changed"
+            ) from None
         self._tokens[token.key.folded()] = token
         self._values[token.key] = {address: known[address] for address in wanted}
 

@@ -25,7 +25,6 @@ from credman.providers.paths import read_moment
 COMMAND_SECONDS = 30.0
 _GUARD = "CREDMAN_RENEWING"
 _WITHHELD = ("CREDMAN_PASSPHRASE", "CREDMAN_PASSPHRASE_COMMAND")
-_EARLY = timedelta(minutes=5)
 _CHUNK = 65536
 _PROCESS_FIELDS = {
     "AWS_ACCESS_KEY_ID": "AccessKeyId",
@@ -33,17 +32,6 @@ _PROCESS_FIELDS = {
     "AWS_SESSION_TOKEN": "SessionToken",
 }
 """What AWS's ``credential_process`` calls them."""
-
-
-def is_due(token: Token, now: datetime) -> bool:
-    """Whether its command is to be run before it is handed out."""
-    if token.recipe is None or token.rotation is not None:
-        return False
-    if token.current.state is not VersionState.CURRENT:
-        return False
-    expires_at = token.expires_at
-    early = min(_EARLY, timedelta(seconds=token.recipe.ttl_seconds) / 5)
-    return expires_at is not None and expires_at - early <= now
 
 
 def check_command(command: str, *, uses_shell: bool) -> None:

@@ -20,7 +20,7 @@ from credman.core.model import (
     Version,
     VersionState,
 )
-from credman.core.standing import refuse_unfinished
+from credman.core.standing import name_with_place, refuse_unfinished
 
 ANSWER = "credman:answer"
 """The field of a staged version that holds a provider's raw answer. Its name is no variable's."""
@@ -118,7 +118,7 @@ def roll_back(token: Token, number: int, *, now: datetime) -> Token:
     if version.state is not VersionState.RETIRING or not version.fields:
         raise Refused(
             f"{token.key.name} #{number} is {version.state.value}, and cannot be used again",
-            hint=f"credman history {token.key.name} -e {token.key.environment} shows the versions",
+            hint=f"credman history {name_with_place(token.key)} shows the versions",
         )
     if version.expires_at is not None and version.expires_at <= now:
         raise Refused(f"{token.key.name} #{number} has expired")
@@ -181,7 +181,7 @@ def find_version(token: Token, number: int) -> Version:
     if version is None or version.state is VersionState.STAGED:
         raise NotFound(
             f"{token.key.name} has no version {number}",
-            hint=f"credman history {token.key.name} -e {token.key.environment} shows the versions",
+            hint=f"credman history {name_with_place(token.key)} shows the versions",
         )
     return version
 

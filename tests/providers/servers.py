@@ -74,7 +74,7 @@ class Talk:
 
 def reply(status: int = 200, body: bytes = b"", **headers: str) -> Respond:
     """Args: headers: with ``_`` for ``-``. Returns: what answers so, and ends the connection."""
-    return lambda talk: talk.send(render(status, body, **headers))
+    return lambda talk: talk.send(render(status, body, None, **headers))
 
 
 def render(
@@ -99,6 +99,10 @@ def in_turn(*responses: Respond) -> Respond:
 
 def reset(talk: Talk) -> None:
     talk.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def hang_up(talk: Talk) -> None:
+    """Without a word."""
 
 
 def hang(talk: Talk) -> None:

@@ -27,6 +27,8 @@ from tests.providers.servers import Server, Talk, render, serve
 from tests.stores.places import open_vault
 
 USER = "ana"
+ACCOUNT = "123456789012"
+"""That moto has."""
 ALLOWED = ("iam:ListAccessKeys", "iam:UpdateAccessKey", "iam:DeleteAccessKey", "sts:*")
 ASKS_WHO = (
     "import boto3, os; "
@@ -52,7 +54,12 @@ class Key:
 
 @dataclass
 class Cloud:
-    """Args: before: is asked first, by what is called; its answer counts if it gives one."""
+    """Args:
+    moto: its URL.
+    server: stands before it, and counts.
+    called: the actions that were asked for, in order.
+    bad: what goes wrong with an action: ``500``, ``lost`` or ``cut``.
+    """
 
     moto: str
     server: Server
@@ -79,10 +86,9 @@ class Cloud:
 
     def list_keys(self) -> dict[str, str]:
         """Returns: the states of the user's keys by their ids."""
-        from moto.core import DEFAULT_ACCOUNT_ID
         from moto.iam.models import iam_backends
 
-        keys = iam_backends[DEFAULT_ACCOUNT_ID]["aws"].users[USER].access_keys
+        keys = iam_backends[ACCOUNT]["aws"].users[USER].access_keys
         return {key.access_key_id: key.status for key in keys}
 
 
@@ -169,7 +175,7 @@ def test_a_key_is_added_rotated_used_and_its_predecessor_ended() -> None:
         (new,) = found.list_keys().keys() - {key.id}
         assert found.list_keys() == {key.id: "Active", new: "Active"}
         used = program("exec", "--", sys.executable, "-c", ASKS_WHO, environ=found.environ)
-        assert used.stdout.decode().split() == [new, f"arn:aws:iam::123456789012:user/{USER}"]
+        assert used.stdout.decode().split() == [new, f"arn:aws:iam::{ACCOUNT}:user/{USER}"]
         _, values = read_token()
         assert (values["1 AWS_ACCESS_KEY_ID"], values["2 AWS_ACCESS_KEY_ID"]) == (key.id, new)
         assert values["2 AWS_SECRET_ACCESS_KEY"] not in ("", key.secret)
@@ -235,7 +241,6 @@ def test_without_its_library_aws_is_not_asked_and_the_extra_is_named(
             rotated = found.credman("rotate", "aws", "--auto")
         assert (checked.exit_code, rotated.exit_code) == (0, 6)
         assert " unknown " in checked.text and "aws" in checked.text.splitlines()[1]
-        # bug: see report
         assert "credman: hint: " in rotated.stderr and "credman-cli[aws]" in rotated.stderr
         assert found.called == before and read_token()[0].rotation is None
 
@@ -304,9 +309,10 @@ def test_the_answer_is_stored_before_it_is_read(monkeypatch: pytest.MonkeyPatch)
 
     with cloud() as (found, key):
         found.add(key)
-        with monkeypatch.context() as patch, pytest.raises(Killed):
+        with monkeypatch.context() as patch:
             patch.setattr(aws, "read_successor", die)
-            found.credman("rotate", "aws", "--auto")
+            with pytest.raises(Killed):
+                found.credman("rotate", "aws", "--auto")
         token, values = read_token()
         assert token.rotation is not None and token.rotation.stage is Stage.ANSWERED
         (new,) = found.list_keys().keys() - {key.id}
