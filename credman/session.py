@@ -25,6 +25,7 @@ from credman.core.model import Token, TokenKey
 from credman.core.names import check_name
 from credman.core.scope import find_folded
 from credman.core.secret import Secret
+from credman.core.standing import refuse_unfinished
 from credman.stores.base import Committed, SlotStore, Snapshot
 from credman.view import View
 
@@ -108,6 +109,8 @@ class Session(View):
                     f"{token.key.name} was changed by another process",
                     hint="nothing was removed; look at it again",
                 )
+            if found is not None:
+                refuse_unfinished(found)
             return [RemoveToken(token.key)]
 
         self.commit(changes)

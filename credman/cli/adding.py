@@ -43,5 +43,5 @@ def check_live(
         if not invocation.context.terminal.confirm(f"{said}; store it anyway?"):
             raise Refused("nothing was stored")
     checked = dataclasses.replace(new, finding=finding, ends_at=verdict.expires_at or new.ends_at)
-    ends = "" if verdict.expires_at or verdict.liveness is Liveness.DEAD else ", no expiry told"
+    ends = ", no expiry" if verdict.tells_expiry and verdict.expires_at is None else ""
     return checked, f"{describe(verdict)}{ends}"

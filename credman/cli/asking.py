@@ -13,6 +13,7 @@ from credman.cli.namecache import name_store
 from credman.cli.options import Invocation
 from credman.core.errors import Refused
 from credman.core.model import TokenKey
+from credman.core.names import quote_untrusted
 from credman.upkeep.common import hold
 
 _ATTENDED_SECONDS, _UNATTENDED_SECONDS = 3.0, 60.0
@@ -73,6 +74,14 @@ class PersonAtTerminal:
                 env=dict(environ),
                 start_new_session=True,
             )
+
+    def show_on_terminal(self, text: str) -> bool:
+        """Returns: whether there is a terminal, and it was shown there and nowhere else."""
+        try:
+            self._context.terminal.write(quote_untrusted(text).replace("\\n", "\n"))
+        except OSError:
+            return False
+        return True
 
     @contextmanager
     def uninterrupted(self) -> Iterator[None]:

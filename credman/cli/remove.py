@@ -21,8 +21,8 @@ def remove(invocation: Invocation, name: NameArgument, yes: YesOption = False) -
     session = invocation.open_session()
     token = session.own_token(name)
     where = f"{token.key.name} from environment {token.key.environment}"
+    refuse_unfinished(token)  # its new value may be nowhere else
     if not yes:
-        refuse_unfinished(token)  # its new value may be nowhere else
         if not invocation.source.is_attended():
             raise UsageError(f"removing {where} needs a yes", hint="--yes gives it")
         if not invocation.context.terminal.confirm(f"remove {where}?"):

@@ -66,7 +66,14 @@ def rotate(
                 f"the value of {token.key.name} comes from a command, which renews it by itself",
                 hint=f"credman add {token.key.name} --replace stores another",
             )
-        rotator = Rotator(session, invocation.providers, person, token, wait=time.sleep)
+        rotator = Rotator(
+            session,
+            invocation.providers,
+            person,
+            token,
+            wait=time.sleep,
+            show=person.show_on_terminal,
+        )
         if abort:
             rotator.abort(is_sure=yes)
             context.note(f"the rotation of {token.key.name} is given up")

@@ -6,7 +6,8 @@ Rule: what an answer does not say plainly is unknown; only what the catalogue na
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from credman.providers.calls import (
     Rotate,
     Verify,
     build_request,
+    list_names,
     move_to,
     read_revoke,
     read_rotate,
@@ -38,6 +40,7 @@ from credman.providers.paths import (
 from credman.providers.verdicts import Successor, Verdict
 
 _LABEL = "credman"
+_LONGEST_PART = 11
 
 
 class Asker:
@@ -102,7 +105,7 @@ class Asker:
             return Verdict(Liveness.UNKNOWN, error.reason)
         except CredmanError as error:
             return Verdict(Liveness.UNKNOWN, error.message)
-        verdict = judge(verifying, answer, values)
+        verdict = self._scrub(judge(verifying, answer, values), values)
         if verdict.liveness is Liveness.LIVE and verifying.identity_url:
             return self._add_identity(verifying, values, verdict)
         return verdict
@@ -146,8 +149,7 @@ class Asker:
         rotating = self.rotating
         if rotating.call is None:
             raise UsageError(self.find_obstacle(values))
-        longest = timedelta(days=rotating.lifetime_days)
-        span = min(lifetime or longest, longest)
+        span = self._span(lifetime)
         known: dict[str, Any] = {
             **values,
             "label": f"{_LABEL} {name} {now.date().isoformat()}",
@@ -157,20 +159,41 @@ class Asker:
         known |= self._look_up(rotating.lookups, known)
         return self._build(rotating.call, known)
 
+    def find_end(self, now: datetime, lifetime: timedelta | None) -> datetime | None:
+        """Args: as of ``prepare_rotation``. Returns: until when a new token is asked for; None: its
+        provider is not told."""
+        call = self.rotating.call
+        names = set() if call is None else list_names(call)
+        return now + self._span(lifetime) if names & {"expires_date", "lifetime_seconds"} else None
+
+    def _span(self, lifetime: timedelta | None) -> timedelta:
+        longest = timedelta(days=self.rotating.lifetime_days)
+        return min(lifetime or longest, longest)
+
     def send(self, request: Request) -> Answer:
         """Raises: NoAnswer"""
         return self._client.send(request)
 
-    def read_successor(self, answer: Answer) -> Successor:
-        """Raises: UsageError: there is no new token in it; nothing of it is repeated."""
+    def read_successor(self, answer: Answer, known: Collection[str] = ()) -> Successor:
+        """Args: known: values that are no new ones.
+
+        Raises:
+            UsageError: there is no new token in it; nothing of it is repeated.
+        """
         rotating = self.rotating
+        if not 200 <= answer.status < 300:
+            raise UsageError(f"the answer of {self.provider.title} holds no new token")
         data = parse_json(answer.body)
         new = {key: find_path(data, path) for key, path in rotating.new.items()}
         if not all(map(_is_value, new.values())) and [*new] == ["token"]:
-            new = {"token": self._salvage(answer.body.decode("utf-8", "replace"))}
+            new = {"token": self._salvage(answer.body.decode("utf-8", "replace"), known)}
+        if any(value in known for key, value in new.items() if key in self._secret):
+            raise UsageError(f"the answer of {self.provider.title} holds a token that is known")
         if not all(map(_is_value, new.values())):
             raise UsageError(f"the answer of {self.provider.title} holds no new token")
         ids = {key: render_text(find_path(data, path)) for key, path in rotating.keep.items()}
+        secret = [str(value) for key, value in new.items() if key in self._secret] + [*known]
+        ids = {key: text for key, text in ids.items() if not any(s in text for s in secret)}
         expires_at = (
             read_moment(find_path(data, rotating.expires_path)) if rotating.expires_path else None
         )
@@ -235,15 +258,13 @@ class Asker:
         token = values.get("token", Secret(""))
         if revoking.pattern and not re.fullmatch(revoking.pattern, token, re.ASCII):
             return False
-        from credman.providers.calls import list_names
-
         looked_up = {name for lookup in revoking.lookups for name in lookup.take}
         derived = {k for k, p in revoking.derive.items() if re.fullmatch(p, token, re.ASCII)}
         return list_names(revoking.call) <= {
             *values, *ids, *looked_up, *derived, "successor",
         }  # fmt: skip
 
-    def _salvage(self, text: str) -> str:
+    def _salvage(self, text: str, known: Collection[str]) -> str:
         """Returns: the one token in half an answer, or in one of a new form; else nothing."""
         main = self.provider.main_field
         found = {
@@ -251,6 +272,7 @@ class Asker:
             for shape in self.provider.shapes
             if main is not None and shape.field == main.name and shape.kind is ShapeKind.PREFIX
             for match in re.finditer(f'"({shape.pattern})"', text, re.ASCII)
+            if match[1] not in known
         }
         return found.pop() if len(found) == 1 else ""
 
@@ -286,13 +308,28 @@ class Asker:
         if answer.status != 200:
             return verdict
         found = describe_answer(verifying, answer, values, parse_json(answer.body))
-        return Verdict(
-            Liveness.LIVE,
-            verdict.reason,
-            found.identity,
-            found.account,
-            found.scopes or verdict.scopes,
-            verdict.expires_at or found.expires_at,
+        found = self._scrub(found, values)
+        return replace(
+            verdict,
+            identity=found.identity,
+            account=found.account,
+            scopes=found.scopes or verdict.scopes,
+            expires_at=verdict.expires_at or found.expires_at,
+        )
+
+    def _scrub(self, verdict: Verdict, values: Mapping[str, Secret]) -> Verdict:
+        """Returns: the verdict without what repeats a secret: it is shown to people."""
+        secret = [text for key, text in values.items() if key in self._secret]
+
+        def clean(text: str) -> str:
+            is_part = any(s in text or (len(text) > _LONGEST_PART and text in s) for s in secret)
+            return "" if is_part else text
+
+        return replace(
+            verdict,
+            identity=clean(verdict.identity),
+            account=clean(verdict.account),
+            scopes=clean(verdict.scopes),
         )
 
     def _build(

@@ -101,7 +101,7 @@ def prepare_rotation(
 
 def read_successor(answer: Answer) -> Successor:
     """Raises: UsageError: there is no new key in it; nothing of it is repeated."""
-    key, secret = _read_key(answer)
+    key, secret = _read_key(answer) if answer.status == 200 else ("", "")
     if not key or not secret:
         raise UsageError("the answer of AWS holds no new key")
     return Successor({_KEY: Secret(key), _SECRET: Secret(secret)}, {}, None)

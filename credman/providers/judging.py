@@ -22,7 +22,7 @@ from credman.providers.paths import (
     read_payload,
     render_text,
 )
-from credman.providers.verdicts import Verdict
+from credman.providers.verdicts import Verdict, utc_now
 
 _SCOPES = ("role", "scopes", "acls", "permissions", "orgs")
 _NEVER_DEAD = (407, 408, 425, 429)
@@ -84,8 +84,17 @@ def describe_answer(
         expires = answer.headers.get(verifying.expires_header)
     account = verifying.account_path and render_text(find_path(data, verifying.account_path))
     identity = verifying.identity_path and render_text(find_path(data, verifying.identity_path))
+    expires_at = read_moment(expires)
+    if expires_at is not None and expires_at <= utc_now():
+        expires_at = None  # it is live: the date means something else, or is one for never
     return Verdict(
-        Liveness.LIVE, reason, identity, account, ", ".join(scopes), read_moment(expires)
+        Liveness.LIVE,
+        reason,
+        identity,
+        account,
+        ", ".join(scopes),
+        expires_at,
+        tells_expiry=bool(verifying.expires_path or verifying.expires_header),
     )
 
 

@@ -19,6 +19,7 @@ class Verdict:
     scopes: what it may do.
     expires_at: when it ends by itself, UTC.
     is_final: asking again will not tell more: there is no way to ask.
+    tells_expiry: its provider says when tokens end; where it does not, this one never does.
     """
 
     liveness: Liveness
@@ -28,6 +29,7 @@ class Verdict:
     scopes: str = ""
     expires_at: datetime | None = None
     is_final: bool = False
+    tells_expiry: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,11 +172,13 @@ def plan_renaming(key: TokenKey, name: str, snapshot: Snapshot) -> list[Change]:
 
     Raises:
         NotFound: the token has gone.
+        Refused: a rotation of it is not finished: whoever makes its new value looks for this name.
         NameTaken: another token of its environment and profile has the name.
     """
     token = snapshot.find_token(key)
     if token is None:
         raise NotFound(f"{key.name} is gone: another process removed it")
+    refuse_unfinished(token)
     taken = snapshot.find_token(token.key._replace(name=name))
     if token.key.name == name:
         raise NameTaken(f"{name} is its name already")

@@ -115,7 +115,13 @@ def remember(session: Session, checked: Sequence[Checked]) -> None:
             stored = snapshot.find_token(item.token.key)
             if stored is None or (verdict.liveness is Liveness.UNKNOWN and not verdict.is_final):
                 continue
-            noted = note_finding(stored, item.number, make_finding(verdict), verdict.expires_at)
+            noted = note_finding(
+                stored,
+                item.number,
+                make_finding(verdict),
+                verdict.expires_at,
+                tells_expiry=verdict.tells_expiry,
+            )
             if noted != stored:
                 made.append(PutToken(noted))
         return made

@@ -34,6 +34,7 @@ class Finisher:
         session: of whose store the token is.
         token: as it is stored.
         wait: between two questions whether a new value is known.
+        show: puts a text before the person who is there, and nowhere else; says whether it did.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class Finisher:
         token: Token,
         *,
         wait: Waiting,
+        show: Callable[[str], bool] = lambda text: False,
     ) -> None:
         self._session = session
         self._providers = providers
         self._person = person
         self._token = token
         self._wait = wait
+        self._show = show
         self._provider = providers.find(token)
         self._title = token.key.name if self._provider is None else self._provider.title
 
@@ -75,7 +78,11 @@ class Finisher:
                 "stopped: the new value is staged, the old one is still current",
                 hint=f"credman rotate {place} --resume, or --abort",
             ) from None
-        self._change(lambda t: rotation.verify(t, make_finding(verdict), verdict.expires_at))
+        self._change(
+            lambda t: rotation.verify(
+                t, make_finding(verdict), verdict.expires_at, tells_expiry=verdict.tells_expiry
+            )
+        )
         return self._promote()
 
     def _ask_until_live(self, values: Mapping[str, Secret]) -> Verdict:

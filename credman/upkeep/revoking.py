@@ -101,7 +101,7 @@ class Revoker:
             f"{key.name} #{number} is compromised, and is not handed out any more: environment "
             f"{key.environment}{self._inheriting()}, profile {key.profile}, as {variables}"
         )
-        for other, other_version in self._find_same(values):
+        for other, other_version in self._find_same(values, number):
             self._person.note(
                 f"the same value is {other.key.name} #{other_version.number} in environment "
                 f"{other.key.environment}, profile {other.key.profile}, as "
@@ -152,6 +152,14 @@ class Revoker:
     def _make_sure(self, version: Version, values: dict[str, Secret], *, is_sure: bool) -> None:
         token, current = self._token, self._token.current
         name, place = token.key.name, name_with_place(token.key)
+        for other, found in self._find_same(values, version.number):
+            if found.number == other.current.number:
+                where = f"{other.key.name} #{found.number} in environment {other.key.environment}"
+                self._ask_leave(
+                    f"the same value is in use as {where}, profile {other.key.profile}",
+                    f"credman rotate {name_with_place(other.key)} replaces it; --yes revokes both",
+                    is_sure=is_sure,
+                )
         if version.number == current.number:
             self._ask_leave(
                 f"{name} #{version.number} is the current one, and has no successor",
@@ -164,14 +172,6 @@ class Revoker:
                 f"credman check {place} asks; --yes revokes #{version.number} all the same",
                 is_sure=is_sure,
             )
-        for other, found in self._find_same(values):
-            if found.number == other.current.number:
-                where = f"{other.key.name} in environment {other.key.environment}"
-                self._ask_leave(
-                    f"the same value is in use as {where}, profile {other.key.profile}",
-                    f"credman rotate {name_with_place(other.key)} replaces it; --yes revokes both",
-                    is_sure=is_sure,
-                )
 
     def _has_live_successor(self, values: dict[str, Secret]) -> bool:
         current = self._token.current
@@ -270,7 +270,7 @@ class Revoker:
             noted = rotation.note_finding(stored, number, finding, None)
             return rotation.end(noted, number, by=by, now=utc_now())
 
-        same = self._find_same(values)
+        same = self._find_same(values, number)
         self._token = self._session.change_token(self._token.key, ended)
         said = f" ({verdict.reason})" if verdict.liveness is Liveness.DEAD else ""
         fate = "was dead already" if how == "found dead" else f"is revoked {how}, and dead"
@@ -292,16 +292,20 @@ class Revoker:
     def _ask(self, values: dict[str, Secret]) -> Verdict:
         return self._providers.ask(self._provider, self._token.fields, values)
 
-    def _find_same(self, values: dict[str, Secret]) -> list[tuple[Token, Version]]:
-        """Returns: the versions of other tokens, and other versions of this one, whose secret value
-        is one of these."""
+    def _find_same(self, values: dict[str, Secret], number: int) -> list[tuple[Token, Version]]:
+        """Args: number: of the version that has them.
+
+        Returns:
+            The versions of other tokens, and other versions of this one, whose secret value is one
+            of these.
+        """
         secret = {values[f.name] for f in self._token.fields if f.secret and f.name in values}
         tokens = self._session.snapshot().tokens
         places = {
             Address(token.key, version.number, name): (token, version)
             for token in tokens
-            if token.key != self._token.key
             for version in token.versions
+            if (token.key, version.number) != (self._token.key, number)
             for name in version.fields
             if name in {f.name for f in token.fields if f.secret}
         }

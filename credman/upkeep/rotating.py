@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from credman.core.errors import CredmanError, Refused, Unavailable, UsageError
 from credman.core.intervals import parse_interval
-from credman.core.model import Stage, Token
+from credman.core.model import Stage, Token, VersionState
 from credman.core.secret import Secret
 from credman.core.standing import name_with_place, refuse_unfinished, refuse_unsure
 from credman.providers.asking import Asker
@@ -27,6 +27,7 @@ from credman.upkeep.common import (
 from credman.upkeep.finishing import Finisher
 from credman.watch import rotation
 
+_MARGIN = timedelta(days=14)
 _STORE_WAITS_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 _REFUSALS = (400, 401, 402, 403, 404, 405, 406, 410, 413, 415, 422, 429)
 """Statuses that say that nothing was made."""
@@ -71,7 +72,7 @@ class Rotator(Finisher):
 
         Args:
             grace: how long the old one shall live; None: as usual.
-            lifetime: of the new one; None: as the old one's, else as its provider's file says.
+            lifetime: of the new one; None: by its schedule, else as its provider's file says.
         """
         refuse_unfinished(self._token)
         refuse_unsure(self._token)
@@ -82,10 +83,12 @@ class Rotator(Finisher):
                 obstacle, hint=f"credman rotate {name_with_place(self._token.key)} asks for it"
             )
         now = utc_now()
-        send = self._prepare(asker, keyed, now, lifetime or self._former_lifetime())
+        send = self._prepare(asker, keyed, now, lifetime or self._wanted_lifetime())
         self._providers.tell_place(asker.provider, keyed)
-        ending = "; the old one ends with it" if asker.rotating.ends_old else ""
-        self._person.note(f"1/4 asking {self._title} for a new token{ending}")
+        until = asker.find_end(now, lifetime or self._wanted_lifetime())
+        said = "" if until is None else f" until {until.date().isoformat()}"
+        said += "; the old one ends with it" if asker.rotating.ends_old else ""
+        self._person.note(f"1/4 asking {self._title} for a new token{said}")
         number = self._token.next_number
         self._change(lambda t: rotation.begin(t, is_automatic=True, grace=grace, now=now))
         with self._person.uninterrupted():
@@ -216,24 +219,30 @@ class Rotator(Finisher):
         full disk or a lock that is held is waited for."""
         for seconds in _STORE_WAITS_SECONDS:
             try:
-                self._change(rotation.note_answer, {rotation.ANSWER: _keep(answer)}, number)
-            except CredmanError as error:
+                return self._change(rotation.note_answer, {rotation.ANSWER: _keep(answer)}, number)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the answer is not given up
                 if self._has_answer(number):
-                    return
+                    return None
+                why = error.message if isinstance(error, CredmanError) else type(error).__name__
                 self._person.warn(
-                    f"the answer of {self._title} cannot be stored: {error.message}; trying again "
-                    f"in {seconds:g} s"
+                    f"the answer of {self._title} cannot be stored: {why}; trying again in "
+                    f"{seconds:g} s"
                 )
                 self._wait(seconds)
-            else:
-                return
-        self._change(rotation.note_answer, {rotation.ANSWER: _keep(answer)}, number)
+        text = answer.body.decode("utf-8", "backslashreplace")
+        is_shown = self._show(f"the answer of {self._title}, which could not be stored:\n{text}\n")
+        what = "was shown on the terminal, once" if is_shown else "is lost"
+        raise Unavailable(
+            f"the answer of {self._title} could not be stored, and {what}; the old token may be "
+            "dead",
+            hint=f"credman check {name_with_place(self._token.key)} tells",
+        )
 
     def _has_answer(self, number: int) -> bool:
         # Somebody who stored it for us may have gone before saying so.
         try:
             stored = self._session.store.snapshot().find_token(self._token.key)
-        except CredmanError:
+        except Exception:  # noqa: BLE001 - it is looked at again later
             return False
         begun = None if stored is None else stored.rotation
         if stored is None or begun is None or begun.version != number:
@@ -251,7 +260,7 @@ class Rotator(Finisher):
 
                 successor = aws.read_successor(answer)
             else:
-                successor = asker.read_successor(answer)
+                successor = asker.read_successor(answer, self._list_known())
         except UsageError as error:
             place = name_with_place(self._token.key)
             raise CredmanError(
@@ -283,15 +292,21 @@ class Rotator(Finisher):
             f"new one is made by hand{self._page()}",
         )
 
-    def _former_lifetime(self) -> timedelta | None:
-        current = self._token.current
+    def _wanted_lifetime(self) -> timedelta | None:
+        """Returns: somewhat longer than until the next rotation is due; None: nobody said."""
         every = self._token.schedule.rotate_every
-        if current.expires_at is not None and current.expires_at > current.created_at:
-            return max(timedelta(days=1), current.expires_at - current.created_at)
         try:
-            return None if every is None else parse_interval(every) + timedelta(days=14)
+            return None if every is None else parse_interval(every) + _MARGIN
         except UsageError:
             return None
+
+    def _list_known(self) -> set[str]:
+        return {
+            value
+            for version in self._token.versions
+            if version.state is not VersionState.STAGED
+            for value in find_values(self._session, self._token, version).values()
+        }
 
     def _require_asker(self) -> Asker:
         if self._provider is None:

@@ -67,11 +67,22 @@ def stage(
     return _put(token, version, Stage.STAGED)
 
 
-def verify(token: Token, finding: Finding | None, expires_at: datetime | None) -> Token:
-    """Args: finding: None: it could not be checked, and shall be used nevertheless."""
+def verify(
+    token: Token,
+    finding: Finding | None,
+    expires_at: datetime | None,
+    *,
+    tells_expiry: bool = False,
+) -> Token:
+    """Args:
+    finding: None: it could not be checked, and shall be used nevertheless.
+    expires_at: when its provider says that it ends.
+    tells_expiry: without such a date it never does.
+    """
     version = _staged(token)
-    version = replace(version, finding=finding, expires_at=expires_at or version.expires_at)
-    return _put(token, version, Stage.VERIFIED)
+    if not tells_expiry:
+        expires_at = expires_at or version.expires_at
+    return _put(token, replace(version, finding=finding, expires_at=expires_at), Stage.VERIFIED)
 
 
 def promote(token: Token, *, now: datetime) -> Token:
@@ -155,13 +166,20 @@ def end(token: Token, number: int, *, by: str, now: datetime) -> Token:
 
 
 def note_finding(
-    token: Token, number: int, finding: Finding | None, expires_at: datetime | None
+    token: Token,
+    number: int,
+    finding: Finding | None,
+    expires_at: datetime | None,
+    *,
+    tells_expiry: bool = False,
 ) -> Token:
     """What a provider said of a version. Whoever has asked about the current one is not unsure of
     the token any more.
 
     Args:
         finding: None: there is no way to ask.
+        expires_at: when its provider says that it ends.
+        tells_expiry: without such a date it never does.
     """
     version = token.find_version(number)
     if version is None or not version.fields:
@@ -170,7 +188,11 @@ def note_finding(
         if finding.liveness is Liveness.DEAD and version.finding is not None:
             # Of a dead one a provider says nothing more: who it was stays known.
             finding = replace(version.finding, liveness=finding.liveness, at=finding.at)
-        version = replace(version, finding=finding, expires_at=expires_at or version.expires_at)
+        if token.recipe is not None:  # it says itself how long
+            expires_at = version.expires_at or expires_at
+        elif not tells_expiry:
+            expires_at = expires_at or version.expires_at
+        version = replace(version, finding=finding, expires_at=expires_at)
     changed = _replace_version(token, version)
     return replace(changed, unsure=token.unsure and number != token.current.number)
 
