@@ -268,7 +268,7 @@ class Session(View):
         from credman.stores.additions import plan_addition
 
         self._snapshot = snapshot
-        key = self._key(check_name("token", new.name))
+        key = self.target_key(check_name("token", new.name))
         return plan_addition(new, values, key, snapshot, now=datetime.now(UTC))
 
     def _find_values(self, token: Token) -> Mapping[str, Secret] | None:
@@ -278,7 +278,8 @@ class Session(View):
         except VaultDamaged:
             return None
 
-    def _key(self, name: str) -> TokenKey:
+    def target_key(self, name: str) -> TokenKey:
+        """Returns: where a token of this name is written to; it need not be there."""
         # Writing makes environments and profiles; one that exists keeps its spelling.
         environment = self.target_environment()
         profiles = self._scope.profiles(self.snapshot().tokens)

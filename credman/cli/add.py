@@ -21,7 +21,7 @@ from credman.cli.values import (
 )
 from credman.core.errors import Interrupted, NotFound, UsageError, VaultExists
 from credman.core.intervals import parse_date, parse_duration, parse_interval
-from credman.core.model import Field, Recipe, Schedule
+from credman.core.model import Field, Recipe, Schedule, TokenKey
 from credman.core.names import (
     BASE_ENVIRONMENT,
     check_name,
@@ -136,7 +136,7 @@ def add(
         if new.recipe is None:
             values = _read(source, new, is_first=is_first)
         else:
-            new, values = _run(context, new, new.recipe, known)
+            new, values = _run(context, new, new.recipe, known, session.target_key(new.name))
     said = "not checked"
     if not no_check:
         new, said = check_live(invocation, new, known, values)
@@ -225,7 +225,7 @@ def _recipe(command: str | None, ttl: str | None, *, uses_shell: bool) -> Recipe
 
 
 def _run(
-    context: Context, new: NewToken, recipe: Recipe, provider: Provider | None
+    context: Context, new: NewToken, recipe: Recipe, provider: Provider | None, key: TokenKey
 ) -> tuple[NewToken, dict[str, Secret]]:
     from credman.upkeep.renewing import run_recipe
 
@@ -233,7 +233,7 @@ def _run(
     values, ends_at = run_recipe(
         recipe,
         new.fields,
-        name=new.name,
+        key=key,
         environ=context.inherited,
         cwd=context.cwd,
         now=now,

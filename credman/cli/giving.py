@@ -54,7 +54,7 @@ def _renew(invocation: Invocation, session: Session, token: Token) -> bool:
     from credman.cli.asking import hold_token
     from credman.upkeep.renewing import refuse_recursion
 
-    refuse_recursion(token.key.name, environ)
+    refuse_recursion(token.key, environ)
     with hold_token(invocation, token.key):
         session.refresh()
         token = session.token(token.key.name)
@@ -63,12 +63,28 @@ def _renew(invocation: Invocation, session: Session, token: Token) -> bool:
         return _run(invocation, session, token, environ, now)
 
 
+def renew_now(invocation: Invocation, session: Session, token: Token) -> None:
+    """Runs the command of a token whose lock is held, whether its value has ended or not.
+
+    Raises:
+        Unavailable: it prints no value.
+    """
+    from credman.upkeep.renewing import refuse_recursion
+
+    environ = dict(invocation.context.inherited)
+    refuse_recursion(token.key, environ)
+    now = datetime.now(UTC).replace(microsecond=0)
+    _run(invocation, session, token, environ, now, is_asked_for=True)
+
+
 def _run(
     invocation: Invocation,
     session: Session,
     token: Token,
     environ: Mapping[str, str],
     now: datetime,
+    *,
+    is_asked_for: bool = False,
 ) -> bool:
     from credman.upkeep.renewing import renewed, run_recipe
 
@@ -80,14 +96,14 @@ def _run(
         values, ends_at = run_recipe(
             recipe,
             fields,
-            name=name,
+            key=token.key,
             environ=environ,
             cwd=context.cwd,
             now=now,
             optional=list_optional(context, token),
         )
     except CredmanError as error:
-        if is_expired(token, now):
+        if is_asked_for or is_expired(token, now):
             raise
         context.warn(f"{error.message}; the value that is stored is still good")
         return False

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from credman.cli.asking import PersonAtTerminal, hold_token, name_user
 from credman.cli.options import Invocation, command
-from credman.core.errors import UsageError
+from credman.core.errors import Interrupted, UsageError
 from credman.upkeep.revoking import Revoker
 
 if TYPE_CHECKING:
@@ -46,7 +46,12 @@ def revoke(
         chosen = revoker.choose(number, is_compromised=compromised)
         if compromised:
             revoker.compromise(chosen)
-        revoker.revoke(chosen, is_sure=yes)
+        try:
+            revoker.revoke(chosen, is_sure=yes)
+        except Interrupted:
+            if not revoker.done:
+                raise
+            raise Interrupted(f"stopped; {', '.join(revoker.done)}") from None
     invocation.report(session)
 
 

@@ -43,11 +43,18 @@ def rollback(
         session.refresh()
         token = session.own_token(name)
         invocation.report(session)
+        if token.recipe is not None:
+            raise Refused(
+                f"the values of {token.key.name} come from a command: there is no history"
+            )
         chosen = _choose(token) if number is None else number
         rotation.roll_back(token, chosen, now=utc_now())  # what is wrong is said before asking
         version = rotation.find_version(token, chosen)
         verdict = providers.ask(
-            providers.find(token), token.fields, find_values(session, token, version)
+            providers.find(token),
+            token.fields,
+            find_values(session, token, version),
+            version.finding,
         )
         finding = make_finding(verdict)
         if verdict.liveness is Liveness.DEAD:

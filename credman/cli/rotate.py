@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 from credman.cli.asking import PersonAtTerminal, hold_token
+from credman.cli.giving import renew_now
 from credman.cli.options import Invocation, command
 from credman.cli.values import TokenSource, refuse_value_as_argument
 from credman.core.errors import UsageError
 from credman.core.intervals import parse_interval
 from credman.core.model import Token
 from credman.core.secret import Secret
+from credman.core.standing import name_with_place
 from credman.session import Session
 from credman.upkeep.rotating import Rotator
 
@@ -62,10 +64,14 @@ def rotate(
         token = session.own_token(name)
         invocation.report(session)
         if token.recipe is not None:
-            raise UsageError(
-                f"the value of {token.key.name} comes from a command, which renews it by itself",
-                hint=f"credman add {token.key.name} --replace stores another",
-            )
+            if chosen:
+                raise UsageError(
+                    f"the value of {token.key.name} comes from its command",
+                    hint=f"credman rotate {name_with_place(token.key)} runs it now",
+                )
+            renew_now(invocation, session, token)
+            context.note(f"{token.key.name} has a new value: its command printed it")
+            return
         rotator = Rotator(
             session,
             invocation.providers,
@@ -73,6 +79,7 @@ def rotate(
             token,
             wait=time.sleep,
             show=person.show_on_terminal,
+            reopen=invocation.open_session,
         )
         if abort:
             rotator.abort(is_sure=yes)

@@ -71,6 +71,7 @@ class Finding:
         identity: who it is there, in words.
         account: what stays the same from a token to its successor; empty if nothing does.
         scopes: what it may do there, in words.
+        place: where it was asked, if not at the provider's own place.
     """
 
     liveness: Liveness
@@ -79,6 +80,7 @@ class Finding:
     account: str = ""
     scopes: str = ""
     extra: Mapping[str, object] = field(default_factory=dict)
+    place: str = ""
 
 
 class Stage(Enum):

@@ -70,7 +70,7 @@ def refuse_barred(tokens: Iterable[Token], now: datetime) -> None:
     raise Refused(
         "; ".join(said),
         hint=f"credman rotate {name_with_place(first.key)} replaces it; "
-        "--only with the others leaves it out",
+        "where there are others, --only leaves it out",
     )
 
 

@@ -276,6 +276,14 @@ class Asker:
         }
         return found.pop() if len(found) == 1 else ""
 
+    def looks_right(self, values: Mapping[str, Secret]) -> bool:
+        """Whether a token has the shape of those of this provider, as far as one is known."""
+        main = self.provider.main_field
+        if main is None or main.key not in values:
+            return True
+        known = [s for s in self.provider.shapes if s.field == main.name and not s.is_recalled]
+        return not known or self.provider.find_shape(main.name, values[main.key]) is not None
+
     def _look_up(self, lookups: tuple[Call, ...], known: Mapping[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for lookup in lookups:
@@ -350,4 +358,10 @@ def _host(url: str) -> str:
 
 
 def _is_value(value: object) -> bool:
-    return isinstance(value, str) and value != "" and value.isprintable()
+    return (
+        isinstance(value, str)
+        and value.isascii()
+        and value.isprintable()
+        and value != ""
+        and " " not in value
+    )

@@ -37,6 +37,8 @@ def verify(values: Mapping[str, Secret], environ: Mapping[str, str]) -> Verdict:
         if code in _DEAD:
             why = "expired" if code.startswith("Expired") else "revoked or unknown"
             return Verdict(Liveness.DEAD, f"{code}: {why}")
+        if code == "SignatureDoesNotMatch" and _is_about_time(error):
+            return Verdict(Liveness.UNKNOWN, "the clock of this machine is wrong")
         if code == "SignatureDoesNotMatch":
             return Verdict(Liveness.DEAD, f"{code}: the secret is not that of the key id")
         return Verdict(Liveness.UNKNOWN, code or f"no answer ({type(error).__name__})")
@@ -178,6 +180,13 @@ def _code_of(error: Exception) -> str:
     said = response.get("Error", {}) if isinstance(response, dict) else {}
     code = said.get("Code", "")
     return code if isinstance(code, str) and code.isalnum() else ""
+
+
+def _is_about_time(error: Exception) -> bool:
+    # AWS says the same of a secret that is not right and of a clock that is not.
+    response = getattr(error, "response", None)
+    said = response.get("Error", {}).get("Message", "") if isinstance(response, dict) else ""
+    return "Signature expired" in said or "not yet current" in said
 
 
 def _explain(error: Exception) -> str:

@@ -35,6 +35,8 @@ def judge(verifying: Verify, answer: Answer, values: Mapping[str, Secret]) -> Ve
     status, data = answer.status, parse_json(answer.body)
     text = answer.body.decode("utf-8", "replace")
     if status in verifying.invalid and status not in _NEVER_DEAD:
+        if _is_page(answer):
+            return Verdict(Liveness.UNKNOWN, f"{status}: answered with a page for people")
         if any(part in text for part in verifying.live_text):
             return describe_answer(verifying, answer, values, data, f"{status}: restricted")
         if verifying.dead_text and not any(part in text for part in verifying.dead_text):
@@ -45,6 +47,12 @@ def judge(verifying: Verify, answer: Answer, values: Mapping[str, Secret]) -> Ve
         return Verdict(Liveness.UNKNOWN, _explain_status(status))
     if not answer.is_whole:
         return Verdict(Liveness.UNKNOWN, "half an answer")
+    # A sign-in page, or a portal's of the network, answers 200 to everybody.
+    if _is_page(answer) or (data is MISSING and status < 300):
+        return Verdict(Liveness.UNKNOWN, "answered with something else than data")
+    identity_path = "" if verifying.identity_url else verifying.identity_path
+    if identity_path and status < 300 and find_path(data, identity_path) is MISSING:
+        return Verdict(Liveness.UNKNOWN, "the answer does not say who it is")
     if any(is_at(data, path, wanted) for path, wanted in verifying.dead_body.items()):
         return Verdict(Liveness.DEAD, "said to be revoked, expired or switched off")
     if call.ok_body and not holds(data, call.ok_body):
@@ -60,6 +68,11 @@ def judge(verifying: Verify, answer: Answer, values: Mapping[str, Secret]) -> Ve
     return describe_answer(
         verifying, answer, values, data, "" if status < 300 else f"restricted ({status})"
     )
+
+
+def _is_page(answer: Answer) -> bool:
+    kind = answer.headers.get("content-type", "").lower()
+    return "html" in kind or answer.body.lstrip()[:1] == b"<"
 
 
 def describe_answer(

@@ -19,11 +19,12 @@ def read_own(folder: str) -> tuple[tuple[str, str], ...]:
         UsageError: one cannot be read; it is never taken for absent.
     """
     try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(".toml"))
+        found = os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except OSError as error:
         raise _cannot_read(folder, (error.strerror or "failed").lower()) from None
+    names = sorted(name for name in found if name.endswith(".toml") and name[0] != ".")
     return tuple((name.removesuffix(".toml"), _read(os.path.join(folder, name))) for name in names)
 
 

@@ -44,7 +44,7 @@ def parse_provider(name: str, text: str, *, source: str) -> Provider:
     provider = Provider(
         name=name,
         title=_filled(table, "title"),
-        aliases=tuple(alias.casefold() for alias in table.texts("aliases")),
+        aliases=tuple(alias.casefold() for alias in table.texts("aliases", default=())),
         fields=fields,
         legacy_fields=tuple(_field(item) for item in table.tables("legacy_fields")),
         shapes=tuple(_shape(item, fields[0].name) for item in table.tables("shapes")),

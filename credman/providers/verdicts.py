@@ -19,6 +19,7 @@ class Verdict:
     scopes: what it may do.
     expires_at: when it ends by itself, UTC.
     is_final: asking again will not tell more: there is no way to ask.
+    place: where it was asked, if not at the provider's own place.
     tells_expiry: its provider says when tokens end; where it does not, this one never does.
     """
 
@@ -30,6 +31,7 @@ class Verdict:
     expires_at: datetime | None = None
     is_final: bool = False
     tells_expiry: bool = False
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,9 @@ def _ask_all(providers: Providers, questions: list[_Question]) -> list[tuple[_Qu
                 return
             token = question.tokens[0]
             try:
-                verdict = providers.ask(providers.find(token), token.fields, question.values)
+                verdict = providers.ask(
+                    providers.find(token), token.fields, question.values, token.current.finding
+                )
             except Exception as error:  # noqa: BLE001 - one that fails must not stop the others
                 verdict = Verdict(Liveness.UNKNOWN, f"failed ({type(error).__name__})")
             answers.put((question, verdict))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal, Protocol
 
@@ -17,6 +17,7 @@ from credman.core.secret import Secret
 from credman.providers.asking import Asker
 from credman.providers.catalogue import Catalogue, Provider, ProviderField
 from credman.providers.client import Answer, Client, NoAnswer, Request
+from credman.providers.places import check_url
 from credman.providers.verdicts import Verdict, utc_now
 from credman.session import Session
 from credman.stores import disk
@@ -71,20 +72,37 @@ class Providers:
         return None if token.provider is None else self.catalogue.find(token.provider)
 
     def ask(
-        self, provider: Provider | None, fields: Sequence[Field], values: Mapping[str, Secret]
+        self,
+        provider: Provider | None,
+        fields: Sequence[Field],
+        values: Mapping[str, Secret],
+        known: Finding | None = None,
     ) -> Verdict:
-        """Args: values: by field name. Returns: what the provider says of them."""
+        """Args:
+            values: by field name.
+            known: what was said of them before.
+
+        Returns:
+            What the provider says of them.
+        """
         if provider is None:
             return Verdict(Liveness.UNKNOWN, "nobody knows whom to ask", is_final=True)
         keyed = key_values(provider, fields, values)
+        wrong = "its checksum is wrong; " if has_wrong_checksum(provider, fields, values) else ""
         if self.client is None:
-            return Verdict(Liveness.UNKNOWN, self.why_not)
+            return Verdict(Liveness.UNKNOWN, f"{wrong}{self.why_not}")
         self.tell_place(provider, keyed)
-        verdict = Asker(provider, self.client, self.environ).verify(keyed)
-        wrong = has_wrong_checksum(provider, fields, values)
-        if wrong and verdict.liveness is not Liveness.LIVE:
-            return Verdict(verdict.liveness, f"its checksum is wrong; {verdict.reason}")
-        return verdict
+        asker = Asker(provider, self.client, self.environ)
+        place, _ = asker.find_place(keyed)
+        verdict = replace(asker.verify(keyed), place=place)
+        if verdict.liveness is Liveness.LIVE:
+            return verdict
+        was_live = known is not None and known.liveness is Liveness.LIVE
+        if verdict.liveness is Liveness.DEAD and was_live and known and known.place != place:
+            # Another instance of the service does not know it, which says nothing.
+            there = known.place or provider.title
+            return Verdict(Liveness.UNKNOWN, f"asked elsewhere: it was live at {there}")
+        return replace(verdict, reason=f"{wrong}{verdict.reason}")
 
     def find_page(
         self,
@@ -103,6 +121,8 @@ class Providers:
             return ""
         url = provider.create_url if which == "create" else provider.revoke_url
         place, _ = Asker(provider, _Nobody(), self.environ).find_place(keyed)
+        if not is_allowed(place):
+            place = ""
         if place and provider.base is not None and url.startswith(provider.base.url):
             url = place + url.removeprefix(provider.base.url)
         return "" if "{" in url else url
@@ -110,11 +130,20 @@ class Providers:
     def tell_place(self, provider: Provider, keyed: Mapping[str, Secret]) -> None:
         """Says so, once, where a variable of the environment sends the token elsewhere."""
         place, by = Asker(provider, _Nobody(), self.environ).find_place(keyed)
-        if place and by.isupper():
+        if place and by.isupper() and is_allowed(place):
             self.tell(f"{provider.title} is asked at {place} ({by})")
 
     def asker(self, provider: Provider) -> Asker | None:
         return None if self.client is None else Asker(provider, self.client, self.environ)
+
+
+def is_allowed(url: str) -> bool:
+    """Whether a token may be sent there; what may not is not repeated either."""
+    try:
+        check_url(url)
+    except UsageError:
+        return False
+    return True
 
 
 def key_values(
@@ -180,7 +209,42 @@ def make_finding(verdict: Verdict) -> Finding | None:
     """Returns: what is remembered of a verdict; None: it says nothing."""
     if verdict.liveness is Liveness.UNKNOWN:
         return None
-    return Finding(verdict.liveness, utc_now(), verdict.identity, verdict.account, verdict.scopes)
+    return Finding(
+        verdict.liveness,
+        utc_now(),
+        verdict.identity,
+        verdict.account,
+        verdict.scopes,
+        place=verdict.place,
+    )
+
+
+def find_same(
+    session: Session, token: Token, number: int, values: Mapping[str, Secret]
+) -> list[tuple[Token, Version]]:
+    """Args:
+        number: of the version of ``token`` that has the values.
+        values: by field name.
+
+    Returns:
+        The versions of other tokens, and other versions of this one, whose secret value is one of
+        these.
+    """
+    secret = {values[f.name] for f in token.fields if f.secret and f.name in values}
+    places = {
+        Address(other.key, version.number, name): (other, version)
+        for other in session.snapshot().tokens
+        for version in other.versions
+        if (other.key, version.number) != (token.key, number)
+        for name in version.fields
+        if name in {f.name for f in other.fields if f.secret}
+    }
+    found: dict[tuple[TokenKey, int], tuple[Token, Version]] = {}
+    for address, value in session.store.reveal(places).items():
+        if value in secret:
+            other, version = places[address]
+            found[other.key, version.number] = (other, version)
+    return list(found.values())
 
 
 def describe(verdict: Verdict) -> str:

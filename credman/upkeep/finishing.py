@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from credman.core.errors import CredmanError, Interrupted, Refused
+from credman.core.errors import CredmanError, Interrupted, Refused, Unavailable
 from credman.core.model import Liveness, Token, Version
 from credman.core.secret import Secret
 from credman.core.standing import name_with_place
@@ -35,6 +35,7 @@ class Finisher:
         token: as it is stored.
         wait: between two questions whether a new value is known.
         show: puts a text before the person who is there, and nowhere else; says whether it did.
+        reopen: gives the session anew, where its store cannot be written to any more.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Finisher:
         *,
         wait: Waiting,
         show: Callable[[str], bool] = lambda text: False,
+        reopen: Callable[[], Session] | None = None,
     ) -> None:
         self._session = session
         self._providers = providers
@@ -53,6 +55,7 @@ class Finisher:
         self._token = token
         self._wait = wait
         self._show = show
+        self._reopen = reopen or (lambda: session)
         self._provider = providers.find(token)
         self._title = token.key.name if self._provider is None else self._provider.title
 
@@ -118,6 +121,11 @@ class Finisher:
             )
         if verdict.liveness is Liveness.UNKNOWN:
             self._person.note(f"    not checked: {verdict.reason}")
+            if is_automatic and is_piped and not self._may_be_used_unchecked(verdict):
+                raise Unavailable(
+                    f"the new value of {name} is staged and not checked, the old one is current",
+                    hint=f"credman rotate {place} --resume asks again",
+                )
             is_asked = not is_piped and not verdict.is_final
             if is_asked and not self._person.confirm("make it current without a check?"):
                 if is_automatic:  # it may be the only live one
@@ -139,14 +147,27 @@ class Finisher:
                 self._change(rotation.abort)
             raise Refused(
                 f"the new value of {name} is another account's",
-                hint=f"credman add {name} --replace takes it nevertheless",
+                hint=f"credman rotate {place} --resume --yes takes it nevertheless"
+                if is_automatic
+                else f"credman add {place} --replace takes it nevertheless",
             )
+
+    def _may_be_used_unchecked(self, verdict: Verdict) -> bool:
+        """Whether a value that its provider made is better than the old one: that has ended, or
+        nobody will ever be able to ask; and the new one looks like a token."""
+        asker = self._find_asker()
+        if asker is None or not (verdict.is_final or asker.rotating.ends_old):
+            return False
+        values = find_values(self._session, self._token, self._staged)
+        keyed = key_values(asker.provider, self._token.fields, values)
+        return asker.looks_right(keyed)
 
     def _promote(self) -> Token:
         former = self._token.current
         begun = self._token.rotation
         asker = self._find_asker()
-        ended = bool(begun and begun.is_automatic and asker and asker.rotating.ends_old)
+        is_live = rotation.is_verified(self._staged)
+        ended = bool(begun and begun.is_automatic and asker and asker.rotating.ends_old and is_live)
         self._change(lambda t: rotation.promote(t, now=utc_now()))
         token = self._token
         name, number = token.key.name, token.current.number

@@ -15,17 +15,30 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from credman.core.errors import CredmanError, Unavailable, UsageError
-from credman.core.model import MAX_VALUE_BYTES, Field, Recipe, Token, Version, VersionState
+from credman.core.model import (
+    MAX_VALUE_BYTES,
+    Field,
+    Recipe,
+    Token,
+    TokenKey,
+    Version,
+    VersionState,
+)
 from credman.core.secret import Secret
 from credman.core.standing import is_expired
 from credman.providers.paths import read_moment
+
+if TYPE_CHECKING:
+    import subprocess
 
 COMMAND_SECONDS = 30.0
 _GUARD = "CREDMAN_RENEWING"
 _WITHHELD = ("CREDMAN_PASSPHRASE", "CREDMAN_PASSPHRASE_COMMAND")
 _CHUNK = 65536
+_POLL_SECONDS = 0.02
 _PROCESS_FIELDS = {
     "AWS_ACCESS_KEY_ID": "AccessKeyId",
     "AWS_SECRET_ACCESS_KEY": "SecretAccessKey",
@@ -50,7 +63,7 @@ def run_recipe(
     recipe: Recipe,
     fields: Sequence[Field],
     *,
-    name: str,
+    key: TokenKey,
     environ: Mapping[str, str],
     cwd: str,
     now: datetime,
@@ -59,7 +72,7 @@ def run_recipe(
     """Args:
         fields: which the token has.
         optional: names of those that may be missing.
-        name: the token's, for messages.
+        key: the token's.
         environ: of the caller.
         cwd: where it is run.
 
@@ -70,8 +83,9 @@ def run_recipe(
         Unavailable: it failed, did not end in time, or printed no value. Nothing that it printed is
             repeated.
     """
-    refuse_recursion(name, environ)
-    output = _run(recipe, fields, name=name, environ=environ, cwd=cwd)
+    name = key.name
+    refuse_recursion(key, environ)
+    output = _run(recipe, fields, key=key, environ=environ, cwd=cwd)
     ends_at = now + timedelta(seconds=recipe.ttl_seconds)
     try:
         values, said = _read(output, fields)
@@ -85,10 +99,10 @@ def run_recipe(
     return values, said or ends_at
 
 
-def refuse_recursion(name: str, environ: Mapping[str, str]) -> None:
+def refuse_recursion(key: TokenKey, environ: Mapping[str, str]) -> None:
     """Raises: Unavailable: it is the command of this token that asks for it."""
-    if name in environ.get(_GUARD, "").split(","):
-        raise Unavailable(f"the command of {name} asks for {name} itself")
+    if "/".join(key.folded()) in environ.get(_GUARD, "").split(","):
+        raise Unavailable(f"the command of {key.name} asks for {key.name} itself")
 
 
 def renewed(token: Token, fields: Sequence[str], *, ends_at: datetime, now: datetime) -> Token:
@@ -96,11 +110,7 @@ def renewed(token: Token, fields: Sequence[str], *, ends_at: datetime, now: date
     command prints have no history."""
     number = token.next_number
     version = Version(number, VersionState.CURRENT, now, tuple(fields), expires_at=ends_at)
-    kept = tuple(
-        v
-        for v in token.versions
-        if v.number != token.current.number and v.state is not VersionState.CURRENT
-    )
+    kept = tuple(v for v in token.versions if v.state is not VersionState.CURRENT)
     return replace(token.with_version(version), versions=(*kept, version), unsure=False)
 
 
@@ -130,13 +140,13 @@ def _read(output: bytes, fields: Sequence[Field]) -> tuple[dict[str, Secret], da
 
 def _read_process(output: bytes, names: Sequence[str]) -> tuple[dict[str, Secret], datetime | None]:
     try:
-        said = json.loads(output)
-    except ValueError:
+        said = json.loads(output.decode("utf-8"))
+    except (ValueError, RecursionError):
         raise UsageError("it prints JSON that cannot be read") from None
     found = {
-        name: _check(str(said[key]).encode(), name)
+        name: _check(said[key].encode("utf-8", "replace"), name)
         for name, key in _PROCESS_FIELDS.items()
-        if name in names and said.get(key)
+        if name in names and isinstance(said.get(key), str) and said[key].isprintable()
     }
     if not {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= found.keys():
         raise UsageError("it prints JSON that is not that of a credential_process")
@@ -155,18 +165,19 @@ def _run(
     recipe: Recipe,
     fields: Sequence[Field],
     *,
-    name: str,
+    key: TokenKey,
     environ: Mapping[str, str],
     cwd: str,
 ) -> bytes:
     import subprocess
 
+    name = key.name
     check_command(recipe.command, uses_shell=recipe.uses_shell)
     argv = ["/bin/sh", "-c", recipe.command] if recipe.uses_shell else shlex.split(recipe.command)
     # Not its own variables: an old value there would be used to make the new one.
     own = {v for f in fields for v in f.variables}
     inherited = {k: v for k, v in environ.items() if k not in own and k not in _WITHHELD}
-    guard = ",".join(filter(None, (environ.get(_GUARD, ""), name)))
+    guard = ",".join(filter(None, (environ.get(_GUARD, ""), "/".join(key.folded()))))
     try:
         process = subprocess.Popen(
             argv,
@@ -181,7 +192,8 @@ def _run(
         raise Unavailable(f"cannot run the command of {name}: {reason}") from None
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     try:
-        output = _read_until(process.stdout.fileno(), time.monotonic() + COMMAND_SECONDS)
+        output = _read_until(process, time.monotonic() + COMMAND_SECONDS)
+        _end(process.pid)  # what it left behind; its number is its own until it is waited for
         status = process.wait(timeout=COMMAND_SECONDS)
     except (TimeoutError, subprocess.TimeoutExpired):
         raise Unavailable(
@@ -199,18 +211,34 @@ def _run(
     return output
 
 
-def _read_until(descriptor: int, deadline: float) -> bytes:
+def _read_until(process: subprocess.Popen[bytes], deadline: float) -> bytes:
+    """Returns: what it printed until it ended; whatever it started may keep the pipe open."""
     output = bytearray()
+    descriptor = process.stdout.fileno() if process.stdout else -1
+    is_open = True
     while True:
+        has_ended = _has_ended(process.pid)
         left = deadline - time.monotonic()
-        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+        if left <= 0:
             raise TimeoutError
+        wait = 0.0 if has_ended else min(left, _POLL_SECONDS)
+        if not is_open or not select.select([descriptor], [], [], wait)[0]:
+            if has_ended:
+                return bytes(output)
+            if not is_open:
+                time.sleep(wait)
+            continue
         data = os.read(descriptor, _CHUNK)
-        if not data:
-            return bytes(output)
+        is_open = bool(data)
         output += data
         if len(output) > 2 * MAX_VALUE_BYTES:
             raise CredmanError("prints more than any value holds")
+
+
+def _has_ended(pid: int) -> bool:
+    # Without waiting for it: while it is not waited for, its number stays its own.
+    flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    return os.waitid(os.P_PID, pid, flags) is not None
 
 
 def _end(group: int) -> None:

@@ -5,8 +5,10 @@ Rule: it is irreversible, so there is a verified successor, or a person has said
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from credman.core.errors import CredmanError, Refused, Unavailable, UsageError
-from credman.core.model import Address, Liveness, Token, Version, VersionState
+from credman.core.model import Finding, Liveness, Token, Version, VersionState
 from credman.core.plan import visible_tokens
 from credman.core.secret import Secret
 from credman.core.standing import name_with_place, refuse_unfinished, refuse_unsure
@@ -16,12 +18,14 @@ from credman.upkeep.common import (
     Person,
     Providers,
     Waiting,
+    find_same,
     find_values,
     key_values,
     make_finding,
 )
 from credman.watch import rotation
 
+_STILL_TRUE = timedelta(hours=1)
 _WAITS_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0)
 
 
@@ -50,6 +54,7 @@ class Revoker:
         self._wait = wait
         self._provider = providers.find(token)
         self._title = token.key.name if self._provider is None else self._provider.title
+        self.done: list[str] = []  # for whoever breaks it off
 
     def choose(self, number: int | None, *, is_compromised: bool) -> Version:
         """Args: number: of the version; None: the one that is retiring, or of one that is
@@ -95,6 +100,7 @@ class Revoker:
         self._token = self._session.change_token(
             self._token.key, lambda t: rotation.compromise(t, number)
         )
+        self.done.append(f"{self._token.key.name} #{number} is marked as compromised")
         key = self._token.key
         variables = ", ".join(v for f in self._token.fields for v in f.variables)
         self._person.note(
@@ -140,8 +146,15 @@ class Revoker:
         refuse_unfinished(self._token)
         refuse_unsure(self._token)
         values = find_values(self._session, self._token, version)
-        verdict = self._ask(values)
+        verdict = self._ask(values, version.finding)
         if verdict.liveness is Liveness.DEAD:
+            if version.number == self._token.current.number:
+                self._ask_leave(
+                    f"{self._token.key.name} #{version.number} is the current one, and dead "
+                    f"({verdict.reason})",
+                    "--yes drops its value",
+                    is_sure=is_sure,
+                )
             return self._drop(version, values, verdict, "found dead")
         self._make_sure(version, values, is_sure=is_sure)
         how = self._end(version, values)
@@ -180,7 +193,7 @@ class Revoker:
         own = find_values(self._session, self._token, current)
         if own == values:
             return False
-        verdict = self._ask(own)
+        verdict = self._ask(own, current.finding)
         finding = make_finding(verdict)
         if finding is not None:
             self._token = self._session.change_token(
@@ -188,7 +201,9 @@ class Revoker:
                 lambda t: rotation.note_finding(t, current.number, finding, verdict.expires_at),
             )
         if verdict.liveness is Liveness.UNKNOWN:
-            return rotation.is_verified(current)
+            found = current.finding
+            is_new = found is not None and utc_now() - found.at <= _STILL_TRUE
+            return is_new and rotation.is_verified(current)
         return verdict.liveness is Liveness.LIVE
 
     def _ask_leave(self, said: str, hint: str, *, is_sure: bool) -> None:
@@ -214,6 +229,7 @@ class Revoker:
         if current.number != version.number and current.fields:
             own = find_values(self._session, self._token, current)
             successor = key_values(provider, self._token.fields, own)
+        self.done.append(f"{self._title} was asked to end it")
         problem = asker.revoke(keyed, successor=successor, ids=version.ids)
         if problem:
             self._person.note(f"    not done: {problem}")
@@ -241,6 +257,10 @@ class Revoker:
                 self._person.open_page(page)
             if not (is_sure and verdict.is_final) and not self._person.confirm("is that done?"):
                 raise Refused("nothing was dropped; run it again once that is done")
+        if verdict.is_final and not self._person.is_attended():
+            where = f" ({page})" if page else ""
+            self._person.warn(f"nobody asked {self._title} to end {name}{where}: --yes said so")
+            return self._drop(version, values, verdict, "by --yes, not proven")
         if verdict.is_final:
             return self._drop(version, values, verdict, "by hand, not proven")
         return self._prove(version, values, "by hand")
@@ -249,7 +269,7 @@ class Revoker:
         verdict = Verdict(Liveness.UNKNOWN)
         for seconds in _WAITS_SECONDS:
             self._wait(seconds)
-            verdict = self._ask(values)
+            verdict = self._ask(values, version.finding)
             if verdict.liveness is Liveness.DEAD:
                 return self._drop(version, values, verdict, how)
             if verdict.is_final:
@@ -289,29 +309,8 @@ class Revoker:
             )
         return self._token
 
-    def _ask(self, values: dict[str, Secret]) -> Verdict:
-        return self._providers.ask(self._provider, self._token.fields, values)
+    def _ask(self, values: dict[str, Secret], known: Finding | None) -> Verdict:
+        return self._providers.ask(self._provider, self._token.fields, values, known)
 
     def _find_same(self, values: dict[str, Secret], number: int) -> list[tuple[Token, Version]]:
-        """Args: number: of the version that has them.
-
-        Returns:
-            The versions of other tokens, and other versions of this one, whose secret value is one
-            of these.
-        """
-        secret = {values[f.name] for f in self._token.fields if f.secret and f.name in values}
-        tokens = self._session.snapshot().tokens
-        places = {
-            Address(token.key, version.number, name): (token, version)
-            for token in tokens
-            for version in token.versions
-            if (token.key, version.number) != (self._token.key, number)
-            for name in version.fields
-            if name in {f.name for f in token.fields if f.secret}
-        }
-        found: dict[tuple[object, int], tuple[Token, Version]] = {}
-        for address, value in self._session.store.reveal(places).items():
-            if value in secret:
-                token, version = places[address]
-                found[token.key, version.number] = (token, version)
-        return list(found.values())
+        return find_same(self._session, self._token, number, values)

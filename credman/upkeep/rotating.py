@@ -21,6 +21,7 @@ from credman.providers.asking import Asker
 from credman.providers.client import Answer, NoAnswer
 from credman.providers.verdicts import utc_now
 from credman.upkeep.common import (
+    find_same,
     find_values,
     unkey_values,
 )
@@ -29,6 +30,8 @@ from credman.watch import rotation
 
 _MARGIN = timedelta(days=14)
 _STORE_WAITS_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+_MORE_WAITS_SECONDS = (60.0,) * 60
+"""Where nobody is there to whom the answer could be shown: somebody may come and unlock."""
 _REFUSALS = (400, 401, 402, 403, 404, 405, 406, 410, 413, 415, 422, 429)
 """Statuses that say that nothing was made."""
 
@@ -82,6 +85,8 @@ class Rotator(Finisher):
             raise UsageError(
                 obstacle, hint=f"credman rotate {name_with_place(self._token.key)} asks for it"
             )
+        if asker.rotating.ends_old:
+            self._warn_of_others()
         now = utc_now()
         send = self._prepare(asker, keyed, now, lifetime or self._wanted_lifetime())
         self._providers.tell_place(asker.provider, keyed)
@@ -217,7 +222,8 @@ class Rotator(Finisher):
     def _store_answer(self, answer: Answer, number: int) -> None:
         """The only place where the answer is, until it is stored, is the memory of this process: a
         full disk or a lock that is held is waited for."""
-        for seconds in _STORE_WAITS_SECONDS:
+        more = () if self._person.is_attended() else _MORE_WAITS_SECONDS
+        for seconds in (*_STORE_WAITS_SECONDS, *more):
             try:
                 return self._change(rotation.note_answer, {rotation.ANSWER: _keep(answer)}, number)
             except Exception as error:  # noqa: BLE001 - whatever it is, the answer is not given up
@@ -229,6 +235,7 @@ class Rotator(Finisher):
                     f"{seconds:g} s"
                 )
                 self._wait(seconds)
+                self._session = self._reopen()
         text = answer.body.decode("utf-8", "backslashreplace")
         is_shown = self._show(f"the answer of {self._title}, which could not be stored:\n{text}\n")
         what = "was shown on the terminal, once" if is_shown else "is lost"
@@ -291,6 +298,18 @@ class Rotator(Finisher):
             hint=f"credman check {place} tells; credman rotate {place} --abort ends this, and a "
             f"new one is made by hand{self._page()}",
         )
+
+    def _warn_of_others(self) -> None:
+        """Raises: Refused: the value is in use under another name, and nobody said yes to end it
+        there as well."""
+        current = self._token.current
+        own = find_values(self._session, self._token, current)
+        for other, version in find_same(self._session, self._token, current.number, own):
+            if version.number == other.current.number:
+                where = f"{other.key.name} in environment {other.key.environment}"
+                question = f"the same value is in use as {where}, and ends there as well: go on?"
+                if not self._person.confirm(question):
+                    raise Refused("nothing was changed")
 
     def _wanted_lifetime(self) -> timedelta | None:
         """Returns: somewhat longer than until the next rotation is due; None: nobody said."""

@@ -137,7 +137,12 @@ def _fate_to_json(version: Version) -> dict[str, object]:
         said["ids"] = dict(version.ids)
     if version.finding is not None:
         found = version.finding
-        words = {"identity": found.identity, "account": found.account, "scopes": found.scopes}
+        words = {
+            "identity": found.identity,
+            "account": found.account,
+            "scopes": found.scopes,
+            "place": found.place,
+        }
         said["finding"] = {
             "liveness": found.liveness.value,
             "at": format_instant(found.at),
@@ -174,7 +179,8 @@ def _finding(record: Record) -> Finding:
         record.take_optional("identity", str) or "",
         record.take_optional("account", str) or "",
         record.take_optional("scopes", str) or "",
-        record.rest(),
+        place=record.take_optional("place", str) or "",
+        extra=record.rest(),
     )
     if found.liveness is Liveness.UNKNOWN:
         raise ValueError
