@@ -64,7 +64,7 @@ def rotate(
         token = session.own_token(name)
         invocation.report(session)
         if token.recipe is not None:
-            if chosen:
+            if chosen or (not context.stdin.is_terminal and context.stdin.read(1)):
                 raise UsageError(
                     f"the value of {token.key.name} comes from its command",
                     hint=f"credman rotate {name_with_place(token.key)} runs it now",

@@ -48,11 +48,8 @@ def judge(verifying: Verify, answer: Answer, values: Mapping[str, Secret]) -> Ve
     if not answer.is_whole:
         return Verdict(Liveness.UNKNOWN, "half an answer")
     # A sign-in page, or a portal's of the network, answers 200 to everybody.
-    if _is_page(answer) or (data is MISSING and status < 300):
+    if _is_page(answer) or (data is MISSING and status == 200):
         return Verdict(Liveness.UNKNOWN, "answered with something else than data")
-    identity_path = "" if verifying.identity_url else verifying.identity_path
-    if identity_path and status < 300 and find_path(data, identity_path) is MISSING:
-        return Verdict(Liveness.UNKNOWN, "the answer does not say who it is")
     if any(is_at(data, path, wanted) for path, wanted in verifying.dead_body.items()):
         return Verdict(Liveness.DEAD, "said to be revoked, expired or switched off")
     if call.ok_body and not holds(data, call.ok_body):
@@ -65,9 +62,20 @@ def judge(verifying: Verify, answer: Answer, values: Mapping[str, Secret]) -> Ve
             return Verdict(Liveness.UNKNOWN, "not plain what the answer means")
         if active is None or active is False:
             return Verdict(Liveness.DEAD, "said to be nobody's")
+    if status == 200 and _says_nothing(verifying, data):
+        return Verdict(Liveness.UNKNOWN, "not plain what the answer means")
     return describe_answer(
         verifying, answer, values, data, "" if status < 300 else f"restricted ({status})"
     )
+
+
+def _says_nothing(verifying: Verify, data: Any) -> bool:
+    """Whether an answer holds nothing of what the provider's answers hold."""
+    own = [] if verifying.identity_url else [verifying.identity_path, verifying.account_path]
+    paths = [p for p in (*own, *verifying.extra_paths.values(), verifying.expires_path) if p]
+    paths = [] if verifying.identity_url else [p for p in paths if not p.startswith("jwt:")]
+    found = [find_path(data, path) for path in paths]
+    return bool(paths) and all(value is MISSING or value == [] for value in found)
 
 
 def _is_page(answer: Answer) -> bool:

@@ -9,10 +9,11 @@ from typing import Any
 
 from credman.core.model import Liveness
 from credman.core.secret import Secret
-from credman.providers.asking import Asker, judge
+from credman.providers.asking import Asker
 from credman.providers.calls import read_verify
 from credman.providers.catalogue import Provider
 from credman.providers.client import Answer, Request
+from credman.providers.judging import judge
 from tests.providers.factories import CATALOGUE
 
 TOKENS = {

@@ -77,9 +77,7 @@ def reply(status: int = 200, body: bytes = b"", **headers: str) -> Respond:
     return lambda talk: talk.send(render(status, body, None, **headers))
 
 
-def render(
-    status: int = 200, body: bytes = b"", *, length: int | None = None, **more: str
-) -> bytes:
+def render(status: int = 200, body: bytes = b"", length: int | None = None, **more: str) -> bytes:
     """Args: length: that is said; by default the body's."""
     headers = {"Connection": "close", **{k.replace("_", "-"): v for k, v in more.items()}}
     if "Transfer-Encoding" not in headers:

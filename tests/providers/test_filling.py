@@ -23,7 +23,8 @@ from credman.providers.calls import (
     read_verify,
 )
 from credman.providers.catalogue import Provider
-from credman.providers.client import Request, check_url
+from credman.providers.client import Request
+from credman.providers.places import check_url
 from tests.providers.asked import make_asker, make_parts
 from tests.providers.factories import CATALOGUE
 

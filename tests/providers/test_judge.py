@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from credman.core.model import Liveness
-from credman.providers.asking import judge
 from credman.providers.calls import read_verify
 from credman.providers.catalogue import Provider
 from credman.providers.client import Answer
+from credman.providers.judging import judge
 from tests.providers.asked import judge_answer, make_answer, make_asker, make_parts
 from tests.providers.factories import CATALOGUE
 
@@ -70,7 +70,7 @@ TABLE = [
     ("gitlab", 200, {"active": True, "revoked": False, "name": "t"}, LIVE),
     ("gitlab", 200, {"active": False, "revoked": False}, DEAD),
     ("gitlab", 200, {"active": True, "revoked": True}, DEAD),
-    ("gitlab", 200, {"active": "false"}, LIVE),
+    ("gitlab", 200, {"active": "false", "user_id": 7}, LIVE),
     ("gitlab", 401, {"message": "401 Unauthorized"}, DEAD),
     ("gitlab", 404, "", UNKNOWN),
     ("cloudflare", 200, {"result": {"status": "active", "id": "1"}, "success": True}, LIVE),

@@ -14,7 +14,8 @@ import pytest
 from credman.core.secret import Secret
 from credman.providers.calls import Call, list_names, read_revoke, read_rotate, read_verify
 from credman.providers.catalogue import Provider
-from credman.providers.client import Request, check_url
+from credman.providers.client import Request
+from credman.providers.places import check_url
 from tests.providers.asked import KEPT, TOKENS, make_asker, make_parts
 from tests.providers.factories import CATALOGUE
 
