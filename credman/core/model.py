@@ -153,7 +153,7 @@ class Version:
     """One value of the token over time.
 
     Args:
-        number: 1, 2, …; never used twice in a token.
+        number: 1, 2, …; a token never has two of one number.
         state: at most one version of a token is CURRENT.
         created_at: when it was stored, UTC.
         fields: names of the fields this version has values for.

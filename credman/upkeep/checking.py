@@ -93,7 +93,7 @@ def _ask_all(providers: Providers, questions: list[_Question]) -> list[tuple[_Qu
                 verdict = providers.ask(
                     providers.find(token), token.fields, question.values, token.current.finding
                 )
-            except Exception as error:  # noqa: BLE001 - one that fails must not stop the others
+            except BaseException as error:  # noqa: BLE001 - somebody waits for an answer to each
                 verdict = Verdict(Liveness.UNKNOWN, f"failed ({type(error).__name__})")
             answers.put((question, verdict))
 

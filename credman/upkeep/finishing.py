@@ -92,6 +92,8 @@ class Finisher:
         begun = self._token.rotation
         is_new = begun is not None and begun.is_automatic
         if self._provider is not None and self._providers.client is not None:
+            keyed = key_values(self._provider, self._token.fields, values)
+            self._providers.tell_place(self._provider, keyed)
             self._person.note(f"2/4 asking {self._title} about the new one …")
         verdict = Verdict(Liveness.UNKNOWN)
         for seconds in _WAITS_SECONDS if is_new else _WAITS_SECONDS[:1]:
