@@ -9,6 +9,7 @@ trap 'exit 143' TERM HUP
 export CREDMAN_HOME="$scratch/credman"
 CREDMAN_PASSPHRASE=$(head -c 18 /dev/urandom | base64)
 export CREDMAN_PASSPHRASE
+export CREDMAN_OFFLINE=1 # the tokens are made up: nobody is asked about them
 unset CREDMAN_ENV CREDMAN_PROFILE CREDMAN_STORE CREDMAN_PASSPHRASE_COMMAND
 
 # A synthetic token, made now: letters as a Hugging Face token has them.

@@ -80,10 +80,24 @@ def _print_one(invocation: Invocation, provider: Provider) -> None:
             "rotate",
             f"{rotation} ({provider.rotation_basis})" if provider.rotation_days else NOTHING,
         ),
+        *_describe_asking(provider),
     ]
     out.print(provider.title)
     for label, text in rows:
         out.print(f"  {label:<10} {text}")
+
+
+def _describe_asking(provider: Provider) -> list[tuple[str, str]]:
+    """Returns: what `check`, `rotate --auto` and `revoke` can do."""
+    verify = provider.online.get("verify", {"skip": "no way to ask is known"})
+    rotate, revoke = (provider.online.get(key, {}) for key in ("rotate_api", "revoke_api"))
+    ends = "; the old one ends with it" if rotate.get("ends_old") else ""
+    can_rotate, can_revoke = ({"url", "auth"} & table.keys() for table in (rotate, revoke))
+    return [
+        ("checking", f"not possible: {verify['skip']}" if "skip" in verify else "asks it"),
+        ("rotating", f"by itself with --auto{ends}" if can_rotate else "by hand"),
+        ("revoking", "asks it" if can_revoke else "on its page"),
+    ]
 
 
 def _describe(provider: Provider, index: int) -> str:

@@ -25,7 +25,7 @@ from credman.core.model import (
 )
 from credman.core.names import BASE_ENVIRONMENT, WELL_KNOWN_ENVIRONMENTS
 from credman.core.secret import Secret
-from credman.core.standing import find_bar, refuse_unfinished
+from credman.core.standing import find_bar, name_with_place, refuse_unfinished
 from credman.stores.base import Snapshot
 from credman.stores.changes import Change, PutEnvironment, PutToken, RenameToken
 
@@ -76,7 +76,8 @@ def plan_addition(
     if former is not None and not new.replace:
         raise NameTaken(
             f"there is a token named {former.key.name} in environment {former.key.environment}",
-            hint="--replace gives it a new version, and keeps the old one as retiring",
+            hint=f"credman rotate {name_with_place(former.key)} gives it a new value, checked; "
+            "--replace stores one as it is",
         )
     _refuse_taken_variables(
         key,

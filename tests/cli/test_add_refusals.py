@@ -177,7 +177,7 @@ class TestRefused:
         assert said in outcome.stderr and "S3cret" not in outcome.stderr
 
     def test_a_name_that_is_taken(self) -> None:
-        assert "--replace gives it a new version" in refuse(7, "add", "hf").stderr
+        assert "--replace stores one as it is" in refuse(7, "add", "hf").stderr
         refuse(7, "add", "HF")
 
     def test_a_variable_that_is_taken(self) -> None:
