@@ -276,6 +276,8 @@ def _schedule(expires: str | None, rotate_every: str | None) -> Schedule:
             parse_interval(rotate_every)
         option = "--expires"
         expires_at = None if expires is None else parse_date(expires)
+        if expires_at is not None and expires_at <= datetime.now(UTC):
+            raise UsageError("that day is over", hint="what has expired is not handed out")
     except UsageError as error:
         raise UsageError(f"{option}: {error.message}", hint=error.hint) from None
     return Schedule(rotate_every=rotate_every, expires_at=expires_at)

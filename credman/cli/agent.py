@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from credman.agent import client, control
 from credman.cli.agentfacts import describe
 from credman.cli.context import Context
+from credman.cli.holders import wait_for_holders
 from credman.cli.options import Invocation, Result, command
 from credman.cli.render import render_json
 from credman.core.errors import Locked, Refused, Unavailable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from credman.cli.parameters import JsonOption
 
 _LOCKED = Locked.exit_code
+_HOLDERS_SECONDS = 30.0
 _START_SECONDS = 15.0
 """For the first answer: an agent that was just started imports all that it needs before."""
 
@@ -76,11 +78,15 @@ def _check_may_start(invocation: Invocation) -> None:
 def lock(invocation: Invocation) -> None:
     """Close what is open.
 
-    The agent ends, and with its process the memory that held it.
+    The agent ends, and with its process the memory that held it. Whoever rotates a token at that
+    moment is waited for, at most half a minute.
 
     Example: credman lock
     """
     context = invocation.context
+    if not wait_for_holders(context.paths, seconds=0):
+        context.note("a token is being rotated or revoked; waiting for that")
+        wait_for_holders(context.paths, seconds=_HOLDERS_SECONDS)
     was_there = control.end(context.environ, context.cwd)
     context.note("locked" if was_there else "nothing was unlocked")
 

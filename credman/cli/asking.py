@@ -19,15 +19,21 @@ from credman.upkeep.common import hold
 _ATTENDED_SECONDS, _UNATTENDED_SECONDS = 3.0, 60.0
 
 
-def hold_token(invocation: Invocation, key: TokenKey) -> AbstractContextManager[None]:
-    """Keeps everybody else from changing the same token with its provider's help."""
+def hold_token(
+    invocation: Invocation, key: TokenKey, *, seconds: float | None = None
+) -> AbstractContextManager[None]:
+    """Keeps everybody else from changing the same token with its provider's help.
+
+    Args:
+        seconds: how long to wait for whoever does; None: longer where nobody looks on.
+    """
     context = invocation.context
     is_attended = invocation.source.is_attended()
     return hold(
         context.paths,
         name_store(context, invocation.store_url),
         key,
-        seconds=_ATTENDED_SECONDS if is_attended else _UNATTENDED_SECONDS,
+        seconds=seconds or (_ATTENDED_SECONDS if is_attended else _UNATTENDED_SECONDS),
     )
 
 

@@ -29,7 +29,7 @@ def check(
     invocation: Invocation,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Which tokens; else all", show_default=False),
+        typer.Argument(metavar="NAME", help="Which tokens; else all", show_default=False),
     ] = None,
     all: Annotated[  # noqa: A002 - the option's name
         bool, typer.Option("--all", help="Those of every environment and profile")

@@ -52,15 +52,21 @@ def _renew(invocation: Invocation, session: Session, token: Token) -> bool:
     # Where nothing of the caller is known but his names, this ends what the agent does for him.
     environ = dict(invocation.context.inherited)
     from credman.cli.asking import hold_token
-    from credman.upkeep.renewing import refuse_recursion
+    from credman.upkeep.renewing import COMMAND_SECONDS, refuse_recursion
 
     refuse_recursion(token.key, environ)
-    with hold_token(invocation, token.key):
-        session.refresh()
-        token = session.token(token.key.name)
-        if not is_due(token, now):
-            return True  # somebody else did it a moment ago
-        return _run(invocation, session, token, environ, now)
+    try:
+        with hold_token(invocation, token.key, seconds=COMMAND_SECONDS + 5):
+            session.refresh()
+            found = session.token(token.key.name)
+            if not is_due(found, now):
+                return True  # somebody else did it a moment ago
+            return _run(invocation, session, found, environ, now)
+    except CredmanError as error:
+        if is_expired(token, datetime.now(UTC)):
+            raise
+        invocation.context.warn(f"{error.message}; the value that is stored is still good")
+        return False
 
 
 def renew_now(invocation: Invocation, session: Session, token: Token) -> None:
@@ -74,7 +80,7 @@ def renew_now(invocation: Invocation, session: Session, token: Token) -> None:
     environ = dict(invocation.context.inherited)
     refuse_recursion(token.key, environ)
     now = datetime.now(UTC).replace(microsecond=0)
-    _run(invocation, session, token, environ, now, is_asked_for=True)
+    _run(invocation, session, token, environ, now)
 
 
 def _run(
@@ -83,8 +89,6 @@ def _run(
     token: Token,
     environ: Mapping[str, str],
     now: datetime,
-    *,
-    is_asked_for: bool = False,
 ) -> bool:
     from credman.upkeep.renewing import renewed, run_recipe
 
@@ -92,21 +96,15 @@ def _run(
     recipe, name, fields = token.recipe, token.key.name, token.present_fields
     if recipe is None:
         return False
-    try:
-        values, ends_at = run_recipe(
-            recipe,
-            fields,
-            key=token.key,
-            environ=environ,
-            cwd=context.cwd,
-            now=now,
-            optional=list_optional(context, token),
-        )
-    except CredmanError as error:
-        if is_asked_for or is_expired(token, now):
-            raise
-        context.warn(f"{error.message}; the value that is stored is still good")
-        return False
+    values, ends_at = run_recipe(
+        recipe,
+        fields,
+        key=token.key,
+        environ=environ,
+        cwd=context.cwd,
+        now=now,
+        optional=list_optional(context, token),
+    )
     number = token.next_number
 
     def change(stored: Token) -> Token:

@@ -33,11 +33,12 @@ from credman.providers.judging import describe_answer, is_yes, judge
 from credman.providers.paths import (
     MISSING,
     find_path,
+    holds,
     parse_json,
     read_moment,
     render_text,
 )
-from credman.providers.verdicts import Successor, Verdict
+from credman.providers.verdicts import Successor, Verdict, utc_now
 
 _LABEL = "credman"
 _LONGEST_PART = 11
@@ -174,6 +175,14 @@ class Asker:
         """Raises: NoAnswer"""
         return self._client.send(request)
 
+    def is_refusal(self, answer: Answer) -> bool:
+        """Whether a whole answer says no, although its status says yes."""
+        call = self.rotating.call
+        if call is None or not call.ok_body or not answer.is_whole or answer.status not in call.ok:
+            return False
+        data = parse_json(answer.body)
+        return isinstance(data, dict) and not holds(data, call.ok_body)
+
     def read_successor(self, answer: Answer, known: Collection[str] = ()) -> Successor:
         """Args: known: values that are no new ones.
 
@@ -197,6 +206,8 @@ class Asker:
         expires_at = (
             read_moment(find_path(data, rotating.expires_path)) if rotating.expires_path else None
         )
+        if expires_at is not None and expires_at <= utc_now():
+            expires_at = None  # it was made just now: the date means something else
         return Successor(
             {key: Secret(value) for key, value in new.items()},
             {key: text for key, text in ids.items() if text},

@@ -20,6 +20,8 @@ class Verdict:
     expires_at: when it ends by itself, UTC.
     is_final: asking again will not tell more: there is no way to ask.
     place: where it was asked, if not at the provider's own place.
+    is_doubtful: it is dead where a variable of the environment sent it, and nobody knows that it
+        was ever known there.
     tells_expiry: its provider says when tokens end; where it does not, this one never does.
     """
 
@@ -32,6 +34,7 @@ class Verdict:
     is_final: bool = False
     tells_expiry: bool = False
     place: str = ""
+    is_doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)

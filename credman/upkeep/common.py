@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal, Protocol
 
-from credman.core.errors import UsageError
+from credman.core.errors import Refused, UsageError
 from credman.core.intervals import parse_interval
 from credman.core.model import Address, Field, Finding, Liveness, Token, TokenKey, Version
 from credman.core.paths import Paths, make_private_directory
@@ -93,7 +93,7 @@ class Providers:
             return Verdict(Liveness.UNKNOWN, f"{wrong}{self.why_not}")
         self.tell_place(provider, keyed)
         asker = Asker(provider, self.client, self.environ)
-        place, _ = asker.find_place(keyed)
+        place, by = asker.find_place(keyed)
         verdict = replace(asker.verify(keyed), place=place)
         if verdict.liveness is Liveness.LIVE:
             return verdict
@@ -102,7 +102,12 @@ class Providers:
             # Another instance of the service does not know it, which says nothing.
             there = known.place or provider.title
             return Verdict(Liveness.UNKNOWN, f"asked elsewhere: it was live at {there}")
-        return replace(verdict, reason=f"{wrong}{verdict.reason}")
+        is_known = known is not None and known.place == place
+        return replace(
+            verdict,
+            reason=f"{wrong}{verdict.reason}",
+            is_doubtful=verdict.liveness is Liveness.DEAD and by.isupper() and not is_known,
+        )
 
     def find_page(
         self,
@@ -126,6 +131,19 @@ class Providers:
         if place and provider.base is not None and url.startswith(provider.base.url):
             url = place + url.removeprefix(provider.base.url)
         return "" if "{" in url else url
+
+    def check_place(
+        self, provider: Provider, keyed: Mapping[str, Secret], known: Finding | None
+    ) -> None:
+        """Raises: Refused: a variable of the environment would send the token elsewhere than where
+        it was live."""
+        place, by = Asker(provider, _Nobody(), self.environ).find_place(keyed)
+        if known is not None and known.liveness is Liveness.LIVE and known.place != place:
+            here = f"{by} says otherwise" if by else f"{provider.title}'s own place is another"
+            raise Refused(
+                f"it was live at {known.place or provider.title}, and {here}",
+                hint="nothing was sent",
+            )
 
     def tell_place(self, provider: Provider, keyed: Mapping[str, Secret]) -> None:
         """Says so, once, where a variable of the environment sends the token elsewhere."""
@@ -207,7 +225,7 @@ def find_values(session: Session, token: Token, version: Version) -> dict[str, S
 
 def make_finding(verdict: Verdict) -> Finding | None:
     """Returns: what is remembered of a verdict; None: it says nothing."""
-    if verdict.liveness is Liveness.UNKNOWN:
+    if verdict.liveness is Liveness.UNKNOWN or verdict.is_doubtful:
         return None
     return Finding(
         verdict.liveness,
@@ -285,8 +303,7 @@ def hold(
     name = hashlib.sha256(os.fsencode(text)).hexdigest()[:32]
     directory = os.path.join(paths.state, "locks")
     make_private_directory(directory)
-    what = f"{key.name}, which is being changed"
-    return disk.locked(os.path.join(directory, f"{name}.lock"), what=what, seconds=seconds)
+    return disk.locked(os.path.join(directory, f"{name}.lock"), what=key.name, seconds=seconds)
 
 
 Waiting = Callable[[float], None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from credman.core.errors import CredmanError, Interrupted, Refused, Unavailable
-from credman.core.model import Liveness, Token, Version
+from credman.core.model import Liveness, Token, Version, VersionState
 from credman.core.secret import Secret
 from credman.core.standing import name_with_place
 from credman.providers.asking import Asker
@@ -177,6 +177,9 @@ class Finisher:
         place = name_with_place(token.key)
         if retired is None or not retired.fields:
             self._person.note(f"3/4 {name} #{number} is current")
+        elif retired.state is VersionState.COMPROMISED:
+            self._person.note(f"3/4 {name} #{number} is current; #{retired.number} is compromised")
+            self._person.note(f"4/4 credman revoke {place} ends it")
         elif ended:
             self._person.note(f"3/4 {name} #{number} is current; #{retired.number} ended with it")
             self._person.note(f"4/4 credman revoke {place} makes sure that it is dead")

@@ -25,7 +25,7 @@ from credman.upkeep.common import (
 )
 from credman.watch import rotation
 
-_STILL_TRUE = timedelta(hours=1)
+_STILL_TRUE = timedelta(minutes=2)
 _WAITS_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0)
 
 
@@ -148,7 +148,14 @@ class Revoker:
         values = find_values(self._session, self._token, version)
         verdict = self._ask(values, version.finding)
         if verdict.liveness is Liveness.DEAD:
-            if version.number == self._token.current.number:
+            if verdict.is_doubtful:
+                self._ask_leave(
+                    f"{self._token.key.name} #{version.number} is not known at {verdict.place}, "
+                    "and may be live elsewhere",
+                    "--yes drops its value",
+                    is_sure=is_sure,
+                )
+            elif version.number == self._token.current.number:
                 self._ask_leave(
                     f"{self._token.key.name} #{version.number} is the current one, and dead "
                     f"({verdict.reason})",
@@ -223,6 +230,7 @@ class Revoker:
         keyed = key_values(provider, self._token.fields, values)
         if not asker.can_revoke(keyed, version.ids):
             return None
+        self._providers.check_place(provider, keyed, version.finding)
         self._person.note(f"asking {self._title} to end {self._token.key.name} #{version.number} …")
         current = self._token.current
         successor = None

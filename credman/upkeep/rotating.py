@@ -85,6 +85,7 @@ class Rotator(Finisher):
             raise UsageError(
                 obstacle, hint=f"credman rotate {name_with_place(self._token.key)} asks for it"
             )
+        self._providers.check_place(asker.provider, keyed, self._token.current.finding)
         if asker.rotating.ends_old:
             self._warn_of_others()
         now = utc_now()
@@ -99,6 +100,9 @@ class Rotator(Finisher):
         with self._person.uninterrupted():
             answer = self._ask_once(asker, send)
             self._store_answer(answer, number)
+        if asker.is_refusal(answer):
+            self._change(rotation.abort)
+            raise self._refused(asker, "no")
         return self._read_answer(asker, answer)
 
     def resume(self, *, check: bool) -> Token:
@@ -212,12 +216,21 @@ class Rotator(Finisher):
             ) from None
         if answer.status in _REFUSALS:
             self._change(rotation.abort)
-            needs = asker.rotating.needs
-            raise CredmanError(
-                f"{self._title} refused to make a new token ({answer.status}); nothing was changed",
-                hint=f"it takes {needs}" if needs else "",
-            )
+            raise self._refused(asker, str(answer.status))
         return answer
+
+    def _refused(self, asker: Asker, answer: str) -> CredmanError:
+        needs = asker.rotating.needs
+        return CredmanError(
+            f"{self._title} refused to make a new token ({answer}); nothing was changed",
+            hint=f"it takes {needs}" if needs else "",
+        )
+
+    def _fear(self) -> str:
+        """Returns: what may have become of the old token, or of a new one."""
+        asker = self._find_asker()
+        ends_old = asker is None or asker.rotating.ends_old
+        return "the old token may be dead" if ends_old else "a new token may have been made"
 
     def _store_answer(self, answer: Answer, number: int) -> None:
         """The only place where the answer is, until it is stored, is the memory of this process: a
@@ -240,8 +253,7 @@ class Rotator(Finisher):
         is_shown = self._show(f"the answer of {self._title}, which could not be stored:\n{text}\n")
         what = "was shown on the terminal, once" if is_shown else "is lost"
         raise Unavailable(
-            f"the answer of {self._title} could not be stored, and {what}; the old token may be "
-            "dead",
+            f"the answer of {self._title} could not be stored, and {what}; {self._fear()}",
             hint=f"credman check {name_with_place(self._token.key)} tells",
         )
 
@@ -271,7 +283,7 @@ class Rotator(Finisher):
         except UsageError as error:
             place = name_with_place(self._token.key)
             raise CredmanError(
-                f"{error.message} ({answer.status}); it is kept, and the old token may be dead",
+                f"{error.message} ({answer.status}); it is kept, and {self._fear()}",
                 hint=f"credman check {place} tells; credman rotate {place} --abort --yes gives "
                 "the answer up",
             ) from None
