@@ -29,6 +29,7 @@ from credman.core.names import (
     variable_from_name,
 )
 from credman.core.secret import Secret, mask
+from credman.core.standing import is_expired
 from credman.output.process import MAX_STRING_BYTES
 from credman.providers.catalogue import Catalogue, Provider
 from credman.session import Session
@@ -152,6 +153,8 @@ def add(
     number = token.current.number
     named = token.key.name if number == 1 else f"{token.key.name} #{number}"
     context.note(f"stored {named}{masked}, {said}")
+    if is_expired(token, datetime.now(UTC)):
+        context.warn(f"{token.key.name} has expired already: it is not handed out")
     if known is None and number == 1 and not no_check:
         for hint in find_hints(catalogue, new.fields, values):
             context.note(hint)
@@ -276,8 +279,6 @@ def _schedule(expires: str | None, rotate_every: str | None) -> Schedule:
             parse_interval(rotate_every)
         option = "--expires"
         expires_at = None if expires is None else parse_date(expires)
-        if expires_at is not None and expires_at <= datetime.now(UTC):
-            raise UsageError("that day is over", hint="what has expired is not handed out")
     except UsageError as error:
         raise UsageError(f"{option}: {error.message}", hint=error.hint) from None
     return Schedule(rotate_every=rotate_every, expires_at=expires_at)

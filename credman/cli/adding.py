@@ -32,8 +32,9 @@ def check_live(
     from credman.upkeep.common import describe, make_finding
 
     verdict = invocation.providers.ask(provider, new.fields, values)
-    finding = make_finding(verdict)
-    if finding is None:
+    # Where it is asked now is where it belongs: no other place is known.
+    finding = make_finding(dataclasses.replace(verdict, is_doubtful=False))
+    if verdict.liveness is Liveness.UNKNOWN:
         why = "" if verdict.is_final else f" ({verdict.reason})"
         return new, f"not checked{why}"
     if verdict.liveness is Liveness.DEAD:

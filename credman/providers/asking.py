@@ -344,11 +344,12 @@ class Asker:
             is_part = any(s in text or (len(text) > _LONGEST_PART and text in s) for s in secret)
             return "" if is_part else text
 
+        parts = clean(verdict.scopes).split(", ")
         return replace(
             verdict,
             identity=clean(verdict.identity),
             account=clean(verdict.account),
-            scopes=clean(verdict.scopes),
+            scopes=", ".join(p for p in parts if clean(p.partition(" ")[2] or p)),
         )
 
     def _build(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from credman.core.errors import CredmanError
-from credman.core.model import Address, Liveness, Token, TokenKey
+from credman.core.model import Address, Finding, Liveness, Token, TokenKey
 from credman.core.secret import Secret
 from credman.providers.verdicts import Verdict
 from credman.session import Session
@@ -91,7 +91,7 @@ def _ask_all(providers: Providers, questions: list[_Question]) -> list[tuple[_Qu
             token = question.tokens[0]
             try:
                 verdict = providers.ask(
-                    providers.find(token), token.fields, question.values, token.current.finding
+                    providers.find(token), token.fields, question.values, _find_known(question)
                 )
             except BaseException as error:  # noqa: BLE001 - somebody waits for an answer to each
                 verdict = Verdict(Liveness.UNKNOWN, f"failed ({type(error).__name__})")
@@ -101,6 +101,12 @@ def _ask_all(providers: Providers, questions: list[_Question]) -> list[tuple[_Qu
     for _ in range(min(MOST_AT_ONCE, len(questions))):
         threading.Thread(target=work, daemon=True).start()
     return [answers.get() for _ in questions]
+
+
+def _find_known(question: _Question) -> Finding | None:
+    """Returns: where one of the tokens was live, that; else what is known of the first."""
+    found = [t.current.finding for t in question.tokens]
+    return next((f for f in found if f and f.liveness is Liveness.LIVE), found[0])
 
 
 def remember(session: Session, checked: Sequence[Checked]) -> None:

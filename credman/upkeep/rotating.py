@@ -8,6 +8,7 @@ person to find out, since asking again with the old value may end the new one.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -248,7 +249,8 @@ class Rotator(Finisher):
                     f"{seconds:g} s"
                 )
                 self._wait(seconds)
-                self._session = self._reopen()
+                with contextlib.suppress(CredmanError):
+                    self._session = self._reopen()
         text = answer.body.decode("utf-8", "backslashreplace")
         is_shown = self._show(f"the answer of {self._title}, which could not be stored:\n{text}\n")
         what = "was shown on the terminal, once" if is_shown else "is lost"

@@ -113,7 +113,7 @@ def test_somebody_who_rotates_it_is_waited_for_and_then_named(
         assert is_asked.wait(20)
         desk.provider.answering = lambda seen: None
         refused = desk.refuse(6, "rotate", "gitlab", stdin=pipe(second))
-        assert "gitlab, which is being changed is locked by" in refused
+        assert "gitlab is locked by" in refused
         assert desk.states("gitlab") == {1: "current", 2: "staged"}
         assert desk.value("gitlab", "--field", "GITLAB_TOKEN") != second.token
         go_on.set()

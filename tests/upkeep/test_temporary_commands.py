@@ -153,6 +153,5 @@ sys.exit(subprocess.run({asks!r}, env=environ).returncode)
 """
     (tmp_path / "other").mkdir()
     outcome = add(make_command(tmp_path / "other", body), "-e", "prod", "--var", "CHAINED")
-    # bug: see report
     assert outcome.exit_code == 0, outcome.stderr
     assert get("-e", "prod") == "secret-2"
