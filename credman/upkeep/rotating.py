@@ -89,9 +89,9 @@ class Rotator(Finisher):
         self._providers.check_place(asker.provider, keyed, self._token.current.finding)
         if asker.rotating.ends_old:
             self._warn_of_others()
+        self._providers.tell_place(asker.provider, keyed)
         now = utc_now()
         send = self._prepare(asker, keyed, now, lifetime or self._wanted_lifetime())
-        self._providers.tell_place(asker.provider, keyed)
         until = asker.find_end(now, lifetime or self._wanted_lifetime())
         said = "" if until is None else f" until {until.date().isoformat()}"
         said += "; the old one ends with it" if asker.rotating.ends_old else ""

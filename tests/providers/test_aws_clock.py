@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from credman.core.model import Liveness
 from credman.core.secret import Secret
 from credman.providers import aws
+from tests.requirements import require
 
 VALUES = {"access_key_id": Secret("AKIA" + "Q" * 16), "secret_access_key": Secret("s" * 40)}
 LATE = "Signature expired: 20260101T000000Z is now earlier than 20260102T000000Z"
@@ -19,6 +20,8 @@ WRONG = "The request signature we calculated does not match the signature you pr
 
 def answer_with(monkeypatch: pytest.MonkeyPatch, code: str, message: str) -> None:
     """STS answers with this error."""
+    require(find_spec("botocore"), "boto3 is not installed")
+    from botocore.exceptions import ClientError
 
     class Client:
         def get_caller_identity(self) -> dict[str, Any]:
