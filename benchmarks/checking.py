@@ -29,31 +29,9 @@ from benchmarks import homes
 
 AT_ONCE = 8
 
-_SEED = """
-import sys
-from datetime import UTC, datetime
-from credman.core.model import Address, Field, Token, TokenKey, Version, VersionState
-from credman.core.paths import find_paths
-from credman.core.secret import Secret
-from credman.stores.base import Creation, Surroundings, open_store
-from credman.stores.changes import PutToken
-
-home, count, passphrase = sys.argv[1], int(sys.argv[2]), Secret(sys.argv[3])
-
-class Unlocker:
-    def passphrases(self, of="", *, because=""):
-        yield passphrase
-    def keyring(self, *, opening=False):
-        return None
-    def tell(self, text):
-        pass
-
-environ = {"CREDMAN_HOME": home}
-paths = find_paths(environ, "/")
-store = open_store(f"file:{paths.vault}", Surroundings(paths, "/", environ, Unlocker()))
-store.create(Creation(passphrase))
-now = datetime.now(UTC).replace(microsecond=0)
-changes = []
+_SEED = (
+    homes.OPENING
+    + """
 for number in range(count):
     key = TokenKey(f"environment-{number}", "default", "gitlab")
     field = Field("GITLAB_TOKEN", ("GITLAB_TOKEN",))
@@ -63,6 +41,7 @@ for number in range(count):
     changes.append(PutToken(token, {Address(key, 1, field.name): value}))
 store.commit(changes, expected_revision=store.snapshot().revision)
 """
+)
 """Every token has another value, so that each is asked about."""
 
 

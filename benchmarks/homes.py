@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PASSPHRASE = "a passphrase for measuring"
 VALUE = "v" * 40
 
-_SEED = """
+OPENING = """
 import sys
 from datetime import UTC, datetime
 from credman.core.model import Address, Field, Token, TokenKey, Version, VersionState
@@ -38,6 +38,12 @@ store = open_store(f"file:{paths.vault}", Surroundings(paths, "/", environ, Unlo
 store.create(Creation(passphrase))
 now = datetime.now(UTC).replace(microsecond=0)
 changes = []
+"""
+"""What the seeds of all vaults to measure with begin with."""
+
+_SEED = (
+    OPENING
+    + """
 for number in range(count):
     key = TokenKey("prod" if number % 2 else "default", "default", f"token-{number}")
     field = Field(f"TOKEN_{number}", (f"TOKEN_{number}",))
@@ -45,6 +51,7 @@ for number in range(count):
     changes.append(PutToken(token, {Address(key, 1, field.name): Secret("v" * 40)}))
 store.commit(changes, expected_revision=store.snapshot().revision)
 """
+)
 
 
 def find_uv(scratch: Path) -> str:

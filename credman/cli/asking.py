@@ -12,8 +12,9 @@ from contextlib import AbstractContextManager, contextmanager
 from credman.cli.namecache import name_store
 from credman.cli.options import Invocation
 from credman.core.errors import Refused
-from credman.core.model import TokenKey
+from credman.core.model import Token, TokenKey
 from credman.core.names import quote_untrusted
+from credman.session import Session
 from credman.upkeep.common import hold
 
 _ATTENDED_SECONDS, _UNATTENDED_SECONDS = 3.0, 60.0
@@ -35,6 +36,22 @@ def hold_token(
         key,
         seconds=seconds or (_ATTENDED_SECONDS if is_attended else _UNATTENDED_SECONDS),
     )
+
+
+@contextmanager
+def own_token_held(invocation: Invocation, session: Session, name: str) -> Iterator[Token]:
+    """Gives a token of the chosen environment itself, as it is once nobody else changes it.
+
+    Raises:
+        NotFound, LockTimeout
+        CredmanError: the store cannot be written to.
+    """
+    session.check_writable()
+    with hold_token(invocation, session.own_token(name).key):
+        session.refresh()
+        token = session.own_token(name)
+        invocation.report(session)
+        yield token
 
 
 class PersonAtTerminal:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Annotated
 
-from credman.cli.asking import PersonAtTerminal, hold_token, name_user
+from credman.cli.asking import PersonAtTerminal, name_user, own_token_held
 from credman.cli.options import Invocation, command
 from credman.core.errors import Interrupted, UsageError
 from credman.upkeep.revoking import Revoker
@@ -34,12 +34,8 @@ def revoke(
     """
     number = parse_version(version)
     session = invocation.open_session()
-    session.check_writable()
     person = PersonAtTerminal(invocation, is_sure=yes)
-    with hold_token(invocation, session.own_token(name).key):
-        session.refresh()
-        token = session.own_token(name)
-        invocation.report(session)
+    with own_token_held(invocation, session, name) as token:
         revoker = Revoker(
             session, invocation.providers, person, token, who=name_user(), wait=time.sleep
         )

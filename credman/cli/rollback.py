@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from credman.cli.asking import PersonAtTerminal, hold_token
+from credman.cli.asking import PersonAtTerminal, own_token_held
 from credman.cli.options import Invocation, command
 from credman.cli.revoke import parse_version
 from credman.core.errors import Refused
@@ -36,13 +36,9 @@ def rollback(
     """
     number = parse_version(to)
     session = invocation.open_session()
-    session.check_writable()
     providers, context = invocation.providers, invocation.context
     person = PersonAtTerminal(invocation, is_sure=yes)
-    with hold_token(invocation, session.own_token(name).key):
-        session.refresh()
-        token = session.own_token(name)
-        invocation.report(session)
+    with own_token_held(invocation, session, name) as token:
         if token.recipe is not None:
             raise Refused(
                 f"the values of {token.key.name} come from a command: there is no history"

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
-from credman.cli.asking import PersonAtTerminal, hold_token
+from credman.cli.asking import PersonAtTerminal, own_token_held
 from credman.cli.giving import renew_now
 from credman.cli.options import Invocation, command
 from credman.cli.values import TokenSource, refuse_value_as_argument
@@ -57,12 +57,8 @@ def rotate(
     context = invocation.context
     refuse_value_as_argument(context.catalogue, (name, grace))
     session = invocation.open_session()
-    session.check_writable()
     person = PersonAtTerminal(invocation, is_sure=yes)
-    with hold_token(invocation, session.own_token(name).key):
-        session.refresh()
-        token = session.own_token(name)
-        invocation.report(session)
+    with own_token_held(invocation, session, name) as token:
         if token.recipe is not None:
             if chosen or (not context.stdin.is_terminal and context.stdin.read(1)):
                 raise UsageError(
