@@ -58,10 +58,8 @@ class Stub:
     answering: Callable[[Seen], None] = lambda seen: None
     answered: Callable[[Seen], None] = lambda seen: None
     says_dead_by_body: bool = False
-    most_at_once: int = 0
     reused: list[str] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
-    _now: int = 0
     _troubles: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -123,27 +121,20 @@ class Stub:
         return None
 
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
+        seen, template = self._read(handler)
         with self._lock:
-            self._now += 1
-            self.most_at_once = max(self.most_at_once, self._now)
-        try:
-            seen, template = self._read(handler)
-            with self._lock:
-                self.seen.append(seen)
-                trouble = self._find_trouble(seen)
-                said = Said(404, {"error": "no such path"})
-                if template is not None and (trouble is None or trouble.obeys):
-                    said = self._act(seen, template)
-            self.answering(seen)
-            body = b"" if said.data is None else json.dumps(said.data).encode()
-            if trouble is None:
-                write(handler, said.status, dict(said.headers), body)
-            else:
-                trouble.send(handler, said.status, dict(said.headers), body, self.closing)
-            self.answered(seen)
-        finally:
-            with self._lock:
-                self._now -= 1
+            self.seen.append(seen)
+            trouble = self._find_trouble(seen)
+            said = Said(404, {"error": "no such path"})
+            if template is not None and (trouble is None or trouble.obeys):
+                said = self._act(seen, template)
+        self.answering(seen)
+        body = b"" if said.data is None else json.dumps(said.data).encode()
+        if trouble is None:
+            write(handler, said.status, dict(said.headers), body)
+        else:
+            trouble.send(handler, said.status, dict(said.headers), body, self.closing)
+        self.answered(seen)
 
     def _read(self, handler: BaseHTTPRequestHandler) -> tuple[Seen, Template | None]:
         headers = {k.lower(): v for k, v in handler.headers.items()}
