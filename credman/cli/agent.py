@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _LOCKED = Locked.exit_code
 _HOLDERS_SECONDS = 30.0
-_START_SECONDS = 15.0
+_START_SECONDS = 30.0
 """For the first answer: an agent that was just started imports all that it needs before."""
 
 
