@@ -200,7 +200,7 @@ class Finisher:
         values: Mapping[str, Secret] | None = None,
         number: int = 0,
     ) -> None:
-        # Under the lock of the token nobody rotates it; it may be renamed or described anew.
+        # Under its lock nobody else rotates it, and until the end it is not renamed or removed.
         expected = self._token.rotation
 
         def checked(stored: Token) -> Token:

@@ -28,7 +28,6 @@ from credman.core.model import (
     VersionState,
 )
 from credman.core.secret import Secret
-from credman.core.standing import is_expired
 from credman.providers.paths import read_moment
 
 if TYPE_CHECKING:
@@ -112,11 +111,6 @@ def renewed(token: Token, fields: Sequence[str], *, ends_at: datetime, now: date
     version = Version(number, VersionState.CURRENT, now, tuple(fields), expires_at=ends_at)
     kept = tuple(v for v in token.versions if v.state is not VersionState.CURRENT)
     return replace(token.with_version(version), versions=(*kept, version), unsure=False)
-
-
-def may_still_be_used(token: Token, now: datetime) -> bool:
-    """Whether the value that is stored is good although it should be renewed."""
-    return not is_expired(token, now)
 
 
 def _read(output: bytes, fields: Sequence[Field]) -> tuple[dict[str, Secret], datetime | None]:

@@ -306,14 +306,15 @@ class Revoker:
             fate = f"is revoked {how}"
         self._person.note(f"{self._token.key.name} #{number} {fate}{said}; its value is dropped")
         for other, found in same:
-            if verdict.liveness is Liveness.DEAD:
+            if finding is not None:
                 self._session.change_token(
                     other.key,
                     lambda t, n=found.number: rotation.note_finding(t, n, finding, None),  # type: ignore[misc]
                 )
+            fate = "it is dead as well" if finding is not None else "it is kept there"
             self._person.note(
                 f"the same value is {other.key.name} #{found.number} in environment "
-                f"{other.key.environment}: it is dead as well"
+                f"{other.key.environment}: {fate}"
             )
         return self._token
 
