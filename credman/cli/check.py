@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated, cast
 
-from credman.cli.context import Context
+from credman.cli.context import Context, Output
 from credman.cli.options import Invocation, Result, command
 from credman.cli.render import NOTHING, render_json, render_seconds, render_table, token_facts
 from credman.core.errors import UsageError
@@ -125,18 +125,43 @@ def _progress(context: Context, count: int) -> Iterator[Callable[[], None]]:
     if not context.stderr.is_terminal or count < 2 or context.environ.get("TERM") == "dumb":
         yield lambda: None
         return
-    done = 0
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress
+
+    colour = not context.environ.get("NO_COLOR")
+    console = Console(
+        file=cast("IO[str]", _Stream(context.stderr)),
+        width=context.stderr.width,
+        force_terminal=True,
+        color_system="standard" if colour else None,
+        legacy_windows=False,
+        _environ={},
+    )
+    progress = Progress(BarColumn(), MofNCompleteColumn(), console=console, transient=True)
+    task = progress.add_task("", total=count)
 
     def tick() -> None:
-        nonlocal done
-        done += 1
-        width = max(10, min(40, context.stderr.width - 20))
-        full = width * done // count
-        bar = "█" * full + "─" * (width - full)
-        context.stderr.write(f"\r  {bar} {done}/{count}".encode())
+        progress.start()  # not before: what is said first would stand in the bar
+        progress.advance(task)
 
     try:
-        context.stderr.write(f"\r  {'─' * 10} 0/{count}".encode())
         yield tick
     finally:
-        context.stderr.write(b"\r\x1b[K")
+        progress.stop()
+
+
+class _Stream:
+    """What rich writes to: the stream of the context."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def write(self, text: str) -> int:
+        self._output.write(text.encode("utf-8", "backslashreplace"))
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def isatty(self) -> bool:
+        return True

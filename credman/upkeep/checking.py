@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from credman.core.errors import CredmanError
@@ -76,10 +76,17 @@ def check_tokens(
     return [Checked(t, t.current.number, found[t.key]) for t in tokens]
 
 
-def _ask_all(providers: Providers, questions: list[_Question]) -> list[tuple[_Question, Verdict]]:
+def _ask_all(
+    providers: Providers, questions: list[_Question]
+) -> Iterator[tuple[_Question, Verdict]]:
+    """Yields each answer as it comes."""
     waiting: queue.SimpleQueue[_Question] = queue.SimpleQueue()
     answers: queue.SimpleQueue[tuple[_Question, Verdict]] = queue.SimpleQueue()
     for question in questions:
+        token = question.tokens[0]
+        provider = providers.find(token)
+        if provider is not None and providers.client is not None:
+            providers.tell_place(provider, key_values(provider, token.fields, question.values))
         waiting.put(question)
 
     def work() -> None:
@@ -100,7 +107,8 @@ def _ask_all(providers: Providers, questions: list[_Question]) -> list[tuple[_Qu
     # Daemons: whoever presses Ctrl-C does not wait for them.
     for _ in range(min(MOST_AT_ONCE, len(questions))):
         threading.Thread(target=work, daemon=True).start()
-    return [answers.get() for _ in questions]
+    for _ in questions:
+        yield answers.get()
 
 
 def _find_known(question: _Question) -> Finding | None:

@@ -7,11 +7,14 @@ import logging
 import os
 import re
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from credman.cli.context import Context
 from credman.providers.client import Answer, HttpClient, Request
 from tests.upkeep.stub_answers import can_say_dead
 from tests.upkeep.stub_places import list_fields
@@ -223,3 +226,26 @@ def test_a_revoked_token_is_dead_without_being_asked_about() -> None:
         found = desk.checked("gitlab")["gitlab"]
         assert (found["state"], found["reason"]) == ("dead", "revoked, its value is gone")
         assert len(desk.provider.seen) == asked
+
+
+def test_each_answer_is_told_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticked, send = threading.Event(), HttpClient.send
+    came: list[bool] = []
+
+    def second_waits(self: HttpClient, request: Request) -> Answer:
+        if "/groq/" in request.url:
+            came.append(ticked.wait(20))
+        return send(self, request)
+
+    @contextmanager
+    def progress(context: Context, count: int) -> Iterator[Callable[[], None]]:
+        assert count == 2
+        yield ticked.set
+
+    with sitting("gitlab", "groq") as desk:
+        desk.give("gitlab")
+        desk.give("groq")
+        monkeypatch.setattr(HttpClient, "send", second_waits)
+        monkeypatch.setattr("credman.cli.check._progress", progress)
+        desk.run("check")
+    assert came == [True]
