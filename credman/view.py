@@ -27,6 +27,7 @@ class View:
 
     def __init__(self, store: Store, config: Config, selection: Selection) -> None:
         self.store = store
+        self.config = config
         self.warnings: list[str] = []
         self._scope = Scope(config, selection)
         self._snapshot: Snapshot | None = None

@@ -15,6 +15,7 @@ from credman.core.errors import Unavailable, UsageError
 from credman.core.intervals import parse_duration
 from credman.core.model import Environment
 from credman.core.names import check_name
+from credman.core.policy import Policy, parse_policy
 
 _KEYS = {
     "environment",
@@ -26,6 +27,8 @@ _KEYS = {
     "network",
     "timeout",
     "warn_before",
+    "mention_overdue",
+    "policy",
     "environments",
 }
 _OFF = "off"
@@ -38,7 +41,9 @@ class Config:
     """Args: keyring: ``off``, or the class of a backend of the ``keyring`` package; None: any that
     works; agent, cache, network: ``off``, or None: there may be an agent, a cache of names, and
     providers may be asked; timeout: seconds without a byte after which a provider is given up;
-    warn_before: with less left than this until it ends by itself, a token is warned of."""
+    warn_before: with less left than this until it ends by itself, a token is warned of;
+    mention_overdue: ``off``: commands say nothing of other tokens that are overdue; policy: for all
+    environments; policies: by environment, over that one."""
 
     environment: str | None = None
     profile: str | None = None
@@ -50,6 +55,15 @@ class Config:
     timeout: int = 5
     warn_before: timedelta = timedelta(days=1)
     environments: Mapping[str, Environment] = field(default_factory=dict)
+    mention_overdue: str | None = None
+    policy: Policy = field(default_factory=Policy)
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+
+    def policy_for(self, environment: str) -> Policy:
+        """Args: environment: its name, in any case."""
+        folded = environment.casefold()
+        own = next((p for n, p in self.policies.items() if n.casefold() == folded), Policy())
+        return own.over(self.policy)
 
 
 def parse_config(text: str, *, source: str) -> Config:
@@ -85,6 +99,9 @@ def parse_config(text: str, *, source: str) -> Config:
         timeout=_timeout(table, source),
         warn_before=_duration(table, "warn_before", source),
         environments=_environments(table.get("environments", {}), source),
+        mention_overdue=_switch(table, "mention_overdue", source),
+        policy=parse_policy(table.get("policy", {}), source=source, key="policy"),
+        policies=_policies(table.get("environments", {}), source),
     )
 
 
@@ -123,13 +140,22 @@ def _environments(table: object, source: str) -> dict[str, Environment]:
     found: dict[str, Environment] = {}
     for name, options in table.items():
         _check(source, "environment", name)
-        if not isinstance(options, dict) or set(options) - {"isolated"}:
-            raise UsageError(f"{source}: environments.{name} holds an unknown key", hint="isolated")
+        if not isinstance(options, dict) or set(options) - {"isolated", "policy"}:
+            hint = "known: isolated, policy"
+            raise UsageError(f"{source}: environments.{name} holds an unknown key", hint=hint)
         isolated = options.get("isolated", False)
         if not isinstance(isolated, bool):
             raise UsageError(f"{source}: environments.{name}.isolated must be true or false")
         found[name] = Environment(name, isolated=isolated)
     return found
+
+
+def _policies(environments: Mapping[str, Mapping[str, object]], source: str) -> dict[str, Policy]:
+    return {
+        name: parse_policy(options["policy"], source=source, key=f"environments.{name}.policy")
+        for name, options in environments.items()
+        if "policy" in options
+    }
 
 
 def _text(table: Mapping[str, object], key: str, source: str) -> str | None:

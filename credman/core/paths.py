@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from credman.core.errors import Unavailable
 
 APP = "credman"
+PENDING_REMINDERS = "reminders-pending.txt"
+"""In the state directory: what could not be shown to anybody yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Literal, Protocol
 
+from credman.core.config import Config
 from credman.core.errors import Refused, UsageError
-from credman.core.intervals import parse_interval
+from credman.core.intervals import Interval
 from credman.core.model import Address, Field, Finding, Liveness, Token, TokenKey, Version
 from credman.core.paths import Paths, make_private_directory
 from credman.core.secret import Secret
@@ -21,8 +21,7 @@ from credman.providers.places import check_url
 from credman.providers.verdicts import Verdict, utc_now
 from credman.session import Session
 from credman.stores import disk
-
-USUAL_GRACE = timedelta(days=7)
+from credman.watch.schedule import Rules
 
 
 class Person(Protocol):
@@ -70,6 +69,13 @@ class Providers:
 
     def find(self, token: Token) -> Provider | None:
         return None if token.provider is None else self.catalogue.find(token.provider)
+
+    def find_rules(self, config: Config, token: Token) -> Rules:
+        """Returns: what counts for a token besides its own schedule."""
+        provider = self.find(token)
+        days = None if provider is None else provider.rotation_days
+        advice = None if days is None else Interval(days=days)
+        return Rules(config.policy_for(token.key.environment), advice)
 
     def ask(
         self,
@@ -272,17 +278,6 @@ def describe(verdict: Verdict) -> str:
         parts.append(f"expires {verdict.expires_at.date().isoformat()}")
     said = ", ".join(part for part in parts if part)
     return f"{verdict.liveness.value}{': ' if said else ''}{said}"
-
-
-def grace_of(token: Token, version: Version) -> timedelta:
-    """Returns: how long a retiring version is to live."""
-    for text in (version.grace, token.schedule.grace):
-        try:
-            if text is not None:
-                return parse_interval(text)
-        except UsageError:
-            continue
-    return USUAL_GRACE
 
 
 def hold(

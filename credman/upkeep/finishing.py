@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from credman.core.errors import CredmanError, Interrupted, Refused, Unavailable
+from credman.core.intervals import render_day
 from credman.core.model import Liveness, Token, Version, VersionState
 from credman.core.secret import Secret
 from credman.core.standing import name_with_place
@@ -17,11 +18,11 @@ from credman.upkeep.common import (
     Waiting,
     describe,
     find_values,
-    grace_of,
     key_values,
     make_finding,
 )
 from credman.watch import rotation
+from credman.watch.schedule import Rules
 
 _WAITS_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0)
 """A value that was made just now is not known everywhere at once: AWS takes about ten seconds."""
@@ -58,6 +59,10 @@ class Finisher:
         self._reopen = reopen or (lambda: session)
         self._provider = providers.find(token)
         self._title = token.key.name if self._provider is None else self._provider.title
+
+    @property
+    def _rules(self) -> Rules:
+        return self._providers.find_rules(self._session.config, self._token)
 
     @property
     def _staged(self) -> Version:
@@ -184,7 +189,8 @@ class Finisher:
             self._person.note(f"3/4 {name} #{number} is current; #{retired.number} ended with it")
             self._person.note(f"4/4 credman revoke {place} makes sure that it is dead")
         else:
-            until = (utc_now() + grace_of(token, retired)).astimezone().strftime("%d %b")
+            now = utc_now()
+            until = render_day(self._rules.find_grace(token, retired).after(now), now)
             self._person.note(
                 f"3/4 {name} #{number} is current; #{retired.number} is retiring, revoke it by "
                 f"{until}"

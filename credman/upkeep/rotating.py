@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from credman.core.errors import CredmanError, Refused, Unavailable, UsageError
-from credman.core.intervals import parse_interval
 from credman.core.model import Stage, Token, VersionState
 from credman.core.secret import Secret
 from credman.core.standing import name_with_place, refuse_unfinished, refuse_unsure
@@ -28,6 +27,7 @@ from credman.upkeep.common import (
 )
 from credman.upkeep.finishing import Finisher
 from credman.watch import rotation
+from credman.watch.schedule import Origin
 
 _MARGIN = timedelta(days=14)
 _STORE_WAITS_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
@@ -327,11 +327,11 @@ class Rotator(Finisher):
 
     def _wanted_lifetime(self) -> timedelta | None:
         """Returns: somewhat longer than until the next rotation is due; None: nobody said."""
-        every = self._token.schedule.rotate_every
-        try:
-            return None if every is None else parse_interval(every) + _MARGIN
-        except UsageError:
+        every = self._rules.find_rotation(self._token)
+        now = utc_now()
+        if every is None or every[1] is Origin.PROVIDER:  # who knows best what it gives
             return None
+        return every[0].after(now) - now + _MARGIN
 
     def _list_known(self) -> set[str]:
         return {

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from credman.core.config import Config, load_config, parse_config
 from credman.core.errors import Unavailable, UsageError
+from credman.core.intervals import Interval
 from credman.core.model import Environment
+from credman.core.policy import Policy
 
 SOURCE = "/home/me/config.toml"
 
@@ -31,8 +33,13 @@ def test_everything_that_is_known() -> None:
         network = "off"
         timeout = 60
         warn_before = "36h"
+        mention_overdue = "off"
+        [policy]
+        rotate_every = "6mo"
         [environments.prod]
         isolated = true
+        [environments.prod.policy]
+        max_age = "90d"
         [environments.edge]
         """,
         source=SOURCE,
@@ -48,7 +55,35 @@ def test_everything_that_is_known() -> None:
         60,
         timedelta(hours=36),
         environments={"prod": Environment("prod", True), "edge": Environment("edge", False)},
+        mention_overdue="off",
+        policy=Policy(rotate_every=Interval(months=6)),
+        policies={"prod": Policy(max_age=Interval(days=90))},
     )
+
+
+def test_a_policy_of_an_environment_goes_over_the_one_for_all_in_any_case() -> None:
+    config = parse_config(
+        """
+        [policy]
+        rotate_every = "6mo"
+        remind = "14d"
+        [environments.Prod.policy]
+        max_age = "90d"
+        remind = "off"
+        """,
+        source=SOURCE,
+    )
+    general = Policy(rotate_every=Interval(months=6), remind=(Interval(days=14),))
+    own = Policy(Interval(months=6), Interval(days=90), remind=())
+    assert config.policy_for("prod") == config.policy_for("PROD") == own
+    assert config.policy_for("default") == config.policy_for("production") == general
+    assert config.environments["Prod"] == Environment("Prod", isolated=False)
+    assert Config().policy_for("prod") == Policy()
+
+
+def test_what_is_overdue_is_mentioned_unless_that_is_off() -> None:
+    assert parse_config('mention_overdue = "on"', source=SOURCE).mention_overdue is None
+    assert Config().mention_overdue is None
 
 
 def test_without_its_keys_providers_are_asked_and_given_five_seconds() -> None:
@@ -103,6 +138,15 @@ def test_an_empty_file_is_a_configuration() -> None:
         ('[environments.prod]\nisolated = "yes"', "environments.prod.isolated"),
         ("[environments.prod]\nisolated = 1", "environments.prod.isolated"),
         ("[environments]\nprod = true", "environments.prod"),
+        ("mention_overdue = false", "mention_overdue"),
+        ('mention_overdue = "never"', "mention_overdue"),
+        ("policy = 1", "policy"),
+        ('policy = "strict"', "policy"),
+        ('[policy]\nmax_ag = "90d"', "max_ag"),
+        ('[policy]\nmax_age = "3m"', "policy.max_age"),
+        ("[environments.prod]\npolicy = 1", "environments.prod.policy"),
+        ('[environments.prod.policy]\nisolated = "x"', "environments.prod.policy"),
+        ('[environments.prod.policy]\nremind = "soon"', "environments.prod.policy.remind"),
         ("environment = dev", "not valid TOML"),
         ('environment = "a"\nenvironment = "b"', "not valid TOML"),
         ("\0", "not valid TOML"),

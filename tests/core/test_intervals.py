@@ -9,14 +9,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credman.core.errors import UsageError
-from credman.core.intervals import format_instant, parse_date, parse_instant, parse_interval
+from credman.core.intervals import (
+    Interval,
+    find_interval,
+    format_instant,
+    parse_date,
+    parse_instant,
+    parse_interval,
+    parse_intervals,
+)
 
 
 @pytest.mark.parametrize(
-    ("text", "days"), [("1d", 1), ("90d", 90), ("9999d", 9999), ("1w", 7), ("12w", 84)]
+    ("text", "interval", "said"),
+    [
+        ("1d", Interval(days=1), "1d"),
+        ("90d", Interval(days=90), "90d"),
+        ("9999d", Interval(days=9999), "9999d"),
+        ("1w", Interval(days=7), "7d"),
+        ("12w", Interval(days=84), "84d"),
+        ("1mo", Interval(months=1), "1mo"),
+        ("18mo", Interval(months=18), "18mo"),
+        ("12mo", Interval(months=12), "1y"),
+        ("1y", Interval(months=12), "1y"),
+        ("9999y", Interval(months=119_988), "9999y"),
+    ],
 )
-def test_intervals(text: str, days: int) -> None:
-    assert parse_interval(text) == timedelta(days=days)
+def test_intervals(text: str, interval: Interval, said: str) -> None:
+    assert parse_interval(text) == find_interval(text) == interval
+    assert str(interval) == said
+    assert parse_interval(said) == interval
 
 
 @pytest.mark.parametrize(
@@ -29,8 +51,9 @@ def test_intervals(text: str, days: int) -> None:
             "+1d",
             "90",
             "d",
-            "1m",
-            "1y",
+            "mo",
+            "0mo",
+            "00d",
             "1 d",
             "1d ",
             "01d",
@@ -38,14 +61,58 @@ def test_intervals(text: str, days: int) -> None:
             "10000d",
             "1D",
         ),
-        *("1d\n", "\u0661d", "1h", "90days"),
+        *("1d\n", "\u0661d", "1h", "90days", "1M", "1Mo", "1Y", "1yr", "1y6mo", "1mo1d", "P90D"),
     ],
     ids=ascii,
 )
 def test_what_is_no_interval(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_interval(text)
-    assert "90d" in caught.value.hint
+    assert caught.value.message == "this is not an interval"
+    assert caught.value.hint == "days, weeks, months or years: 90d, 12w, 3mo, 1y"
+    assert find_interval(text) is None
+
+
+@pytest.mark.parametrize(("text", "hint"), [("3m", "3mo"), ("0m", "0mo"), ("12345m", "12345mo")])
+def test_minutes_are_not_taken_for_months(text: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=r"\Athis is not an interval\Z") as caught:
+        parse_interval(text)
+    assert caught.value.hint == f"months are written {hint}"
+
+
+def test_without_a_text_there_is_no_interval() -> None:
+    assert find_interval(None) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "intervals"),
+    [
+        ("3d", ["3d"]),
+        ("3d,14d", ["14d", "3d"]),
+        ("14d, 3d ,14d", ["14d", "3d"]),
+        ("2w,14d", ["14d"]),
+        ("1mo,30d,5w", ["35d", "1mo", "30d"]),  # a month that ends with December has 31 days
+        ("12mo,365d,366d,1y", ["366d", "1y", "365d"]),
+    ],
+)
+def test_several_are_kept_once_each_and_the_longest_first(text: str, intervals: list[str]) -> None:
+    assert [str(interval) for interval in parse_intervals(text)] == intervals
+
+
+@given(st.lists(st.builds("{}{}".format, st.integers(1, 9999), st.sampled_from("dw")), min_size=1))
+def test_the_order_that_they_are_given_in_means_nothing(texts: list[str]) -> None:
+    found = parse_intervals(",".join(texts))
+    assert found == parse_intervals(",".join(reversed(texts)))
+    days = [interval.days for interval in found]
+    assert days == sorted({parse_interval(text).days for text in texts}, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "text", ["", ",", "3d,", ",3d", "3d,,14d", "3d 14d", "3d;14d", "off", "3d,x"]
+)
+def test_one_that_is_none_spoils_them_all(text: str) -> None:
+    with pytest.raises(UsageError, match="this is not an interval"):
+        parse_intervals(text)
 
 
 @pytest.mark.parametrize(
