@@ -44,6 +44,9 @@ KINDS = {
     "50m": TEXT,
     "7d": TEXT,
     "90d": TEXT,
+    "30d": TEXT,
+    "14d,3d": TEXT,
+    "HH:MM": TEXT,
 }
 """What completes a value, by the word that stands for it in the help. Where it is none of these, a
 help such as ``a or b`` names a choice."""
@@ -56,6 +59,7 @@ KINDS_OF = {
     ("rotate", "NAME"): "own",
     ("revoke", "NAME"): "own",
     ("rollback", "NAME"): "own",
+    ("schedule", "NAME"): "own",
     ("get", "VAR"): "field",
 }
 """The same for one command, where it differs."""

@@ -32,6 +32,18 @@ COMMANDS: dict[str, Entry] = {
     "revoke": Entry("revoke:revoke", "End an old version of a token at its provider"),
     "history": Entry("history:history", "Show the versions of a token"),
     "rollback": Entry("rollback:rollback", "Make a former version the current one again"),
+    "schedule": Entry("schedule:schedule", "Say how often a token is to be rotated"),
+    "due": Entry("due:due", "Show what is to be rotated, expires or waits, and by when"),
+    "remind install": Entry(
+        "remind:remind_install", "Install a timer that tells once a day what is due"
+    ),
+    "remind uninstall": Entry(
+        "remind:remind_uninstall", "Take the timer away, from every scheduler that has one"
+    ),
+    "remind status": Entry(
+        "remind:remind_status", "Tell whether a timer is installed, and when it runs next"
+    ),
+    "remind run": Entry("telling:remind_run", "Tell what is due, each stage once"),
     "env": Entry("env:env", "Print text for eval that sets an environment's variables"),
     "exec": Entry("exec:execute", "Run a command with an environment's variables"),
     "export": Entry("export:export", "Write an environment's values in clear"),

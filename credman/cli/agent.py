@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Annotated
 
 from credman.agent import client, control
@@ -9,8 +10,9 @@ from credman.cli.agentfacts import describe
 from credman.cli.context import Context
 from credman.cli.holders import wait_for_holders
 from credman.cli.options import Invocation, Result, command
+from credman.cli.pending import say_pending
 from credman.cli.render import render_json
-from credman.core.errors import Locked, Refused, Unavailable
+from credman.core.errors import CredmanError, Locked, Refused, Unavailable
 from credman.core.intervals import parse_duration
 
 if TYPE_CHECKING:
@@ -111,6 +113,9 @@ def status(invocation: Invocation, json: JsonOption = False) -> Result:
         left = _render(vault["seconds_left"])
         how = f"{left} without use" if vault["ends_when_idle"] else left
         context.stdout.print(f"{describe(vault)}: unlocked for another {how}")
+    if not context.stderr.is_terminal:  # on one every command says it
+        with contextlib.suppress(CredmanError):
+            say_pending(context)
     return 0 if vaults else _LOCKED
 
 

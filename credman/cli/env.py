@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from credman.cli.giving import prepare_tokens
 from credman.cli.options import Invocation, command, parse_only
+from credman.cli.passing import mention_overdue
 from credman.cli.shell import guess_shell
 from credman.core.errors import Refused, UsageError
 from credman.core.plan import refuse_files
@@ -68,6 +69,7 @@ def env(
         refuse_files(plan)
         text = render_set(syntax, session.reveal(plan))
     invocation.report(session)
+    mention_overdue(invocation, session)
     if not plan:
         context.note(f"nothing is stored in environment {session.environment().name}")
     context.stdout.write(text)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from credman.cli.giving import prepare_tokens
 from credman.cli.options import Invocation, Result, command, parse_only
+from credman.cli.passing import mention_overdue
 from credman.core.errors import UsageError
 from credman.output.process import prepare_execution
 
@@ -33,6 +34,7 @@ def execute(
     plan = prepare_tokens(invocation, session, session.plan(chosen), chosen)
     values = session.reveal(plan)
     invocation.report(session)
+    mention_overdue(invocation, session)
     if not plan:
         invocation.context.note(f"nothing is stored in environment {session.environment().name}")
     files = {entry.variable for entry in plan if entry.field.is_file}

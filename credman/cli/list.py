@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from credman.cli.context import Context
 from credman.cli.options import Invocation, command
+from credman.cli.passing import mention_overdue
 from credman.cli.render import (
     days_overdue,
     render_age,
@@ -19,6 +20,7 @@ from credman.core.model import Token, VersionState
 from credman.core.names import BASE_ENVIRONMENT
 from credman.core.standing import name_with_place
 from credman.session import Session
+from credman.watch.schedule import find_rotation_date
 
 if TYPE_CHECKING:
     import typer
@@ -45,27 +47,31 @@ def list_tokens(
         tokens = sorted(session.snapshot().tokens, key=lambda t: t.key.folded())
     invocation.report(session)
     if json:
+        mention_overdue(invocation, session)
         chosen = {} if all else {"environment": environment, "profile": profile}
         context.stdout.print(render_json({**chosen, "tokens": [token_facts(t) for t in tokens]}))
         return
     if not tokens:
         context.note(f"nothing is stored in environment {environment}, profile {profile}")
+        mention_overdue(invocation, session)
         _note_recovery(invocation, session)
         return
-    now = datetime.now(UTC)
+    now, rules = datetime.now(UTC), invocation.rules
+    dates = {t.key: find_rotation_date(t, rules(t)) for t in tokens}
     headers = ["NAME", "VARIABLE", "FROM", "AGE", "EXPIRES", "ROTATE", "STATE"]
     if all:
         headers.insert(3, "PROFILE")
     context.stdout.print(
-        render_table(context, headers, [_row(context, t, now, all) for t in tokens])
+        render_table(context, headers, [_row(context, t, dates[t.key], now, all) for t in tokens])
     )
     if not all:
         context.stdout.print(f"  {_summary(tokens, environment)} · profile {profile}")
     for token in tokens:
-        overdue = days_overdue(token, now)
+        overdue = days_overdue(dates[token.key], now)
         if overdue is not None and overdue > 0:
             days = "1 day" if overdue == 1 else f"{overdue} days"
-            context.note(f"{token.key.name} is {days} overdue for rotation")
+            place = name_with_place(token.key)
+            context.note(f"{token.key.name} is {days} overdue: credman rotate {place}")
         current = token.current
         if current.state is not VersionState.CURRENT:
             context.note(f"{token.key.name} is {current.state.value}, and is not handed out")
@@ -74,10 +80,13 @@ def list_tokens(
                 f"a rotation of {token.key.name} is not finished: credman rotate "
                 f"{name_with_place(token.key)} --resume, or --abort"
             )
+    mention_overdue(invocation, session, but=[t.key for t in tokens])
     _note_recovery(invocation, session)
 
 
-def _row(context: Context, token: Token, now: datetime, with_profile: bool) -> list[str]:
+def _row(
+    context: Context, token: Token, due_at: datetime | None, now: datetime, with_profile: bool
+) -> list[str]:
     return [
         token.key.name,
         # A line each would tear a piped row apart.
@@ -86,7 +95,7 @@ def _row(context: Context, token: Token, now: datetime, with_profile: bool) -> l
         *([token.key.profile] if with_profile else []),
         render_age(token.current.created_at, now),
         render_expiry(token, now),
-        render_rotation(token, now),
+        render_rotation(due_at, now),
         render_state(token, now),
     ]
 

@@ -16,9 +16,11 @@ from credman.cli import COMMANDS
 from credman.cli.context import Context
 from credman.cli.keeping import Handover, keep, may_use_agent
 from credman.cli.namecache import remember_names
+from credman.cli.pending import tell_pending
 from credman.cli.unlock import PassphraseSource
 from credman.core.config import Config, load_config
 from credman.core.errors import UsageError
+from credman.core.model import Token
 from credman.core.names import check_name, looks_like_value
 from credman.core.scope import Selection
 from credman.session import Session
@@ -27,6 +29,7 @@ from credman.stores.base import SCHEMES, Keeper, Store, Surroundings, open_store
 if TYPE_CHECKING:
     from credman.output.process import Execution
     from credman.upkeep.common import Providers
+    from credman.watch.schedule import Rules
 
     Result = Execution | int | None
 else:
@@ -134,6 +137,13 @@ class Invocation:
             self._providers = make_providers(self.context, self.config)
         return self._providers
 
+    @property
+    def rules(self) -> Callable[[Token], Rules]:
+        """What counts for a token besides its own schedule."""
+        from credman.cli.planning import make_rules
+
+        return make_rules(self.config, self.context.paths.providers)
+
     def open_session(self) -> Session:
         config, environ = self.config, self.context.environ
         self.check_selection()
@@ -204,6 +214,7 @@ class Command:
             # What is typed from now on is for the shell: it is not to be lost.
             invocation.context.terminal.release()
             invocation.remember_names()
+            tell_pending(invocation.context)
             return result
         finally:
             invocation.context.terminal.release()

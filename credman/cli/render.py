@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from credman.cli.context import Context
-from credman.core.errors import UsageError
-from credman.core.intervals import format_instant, parse_interval
+from credman.core.intervals import format_instant
 from credman.core.model import Token, VersionState
 
 NOTHING = "–"
@@ -81,8 +80,9 @@ def render_expiry(token: Token, now: datetime) -> str:
     return f"in {_days(left)} d"
 
 
-def render_rotation(token: Token, now: datetime) -> str:
-    overdue = days_overdue(token, now)
+def render_rotation(at: datetime | None, now: datetime) -> str:
+    """Args: at: when it is due; None: never."""
+    overdue = days_overdue(at, now)
     if overdue is None:
         return NOTHING
     return "overdue" if overdue > 0 else f"in {-overdue} d"
@@ -119,16 +119,15 @@ def render_seconds(seconds: int) -> str:
     return f"{seconds} s"
 
 
-def days_overdue(token: Token, now: datetime) -> int | None:
-    """Returns: days since the rotation was due, negative before it; None without a schedule
-    or with one that is not understood."""
-    if token.schedule.rotate_every is None:
+def days_overdue(at: datetime | None, now: datetime) -> int | None:
+    """Args: at: when something is due; None: never.
+
+    Returns:
+        Days since then, negative before it.
+    """
+    if at is None:
         return None
-    try:
-        due = token.current.created_at + parse_interval(token.schedule.rotate_every)
-    except (OverflowError, UsageError):  # of a newer credman, or from before the calendar
-        return None
-    return -_days(due - now) if due > now else max(1, (now - due).days)
+    return -_days(at - now) if at > now else max(1, (now - at).days)
 
 
 def token_facts(token: Token) -> dict[str, object]:

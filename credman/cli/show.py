@@ -19,6 +19,7 @@ from credman.cli.render import (
 from credman.core.model import Token
 from credman.core.names import quote_untrusted
 from credman.core.secret import Secret, mask
+from credman.watch.schedule import OFF, Origin, Rules, find_rotation_date
 
 if TYPE_CHECKING:
     from credman.cli.parameters import JsonOption, NameArgument
@@ -67,7 +68,7 @@ def show(invocation: Invocation, name: NameArgument, json: JsonOption = False) -
         *((f"version {v.number}", v.state.value) for v in token.versions if v != token.current),
         *_describe_finding(token),
         ("expires", _render_expiry_date(token, now)),
-        ("rotate", _render_interval(token, now)),
+        ("rotate", _render_interval(token, invocation.rules(token), now)),
         ("state", render_state(token, now)),
         ("note", quote_untrusted(token.note) or NOTHING),
     ]
@@ -116,10 +117,13 @@ def _render_expiry_date(token: Token, now: datetime) -> str:
     )
 
 
-def _render_interval(token: Token, now: datetime) -> str:
-    every = token.schedule.rotate_every
-    return (
-        NOTHING
-        if every is None
-        else f"every {quote_untrusted(every)}, {render_rotation(token, now)}"
-    )
+def _render_interval(token: Token, rules: Rules, now: datetime) -> str:
+    own = token.schedule.rotate_every
+    every = rules.find_rotation(token)
+    if every is None:
+        return NOTHING if own is None else OFF if own == OFF else f"every {quote_untrusted(own)}, –"
+    interval, origin = every
+    ends = render_rotation(find_rotation_date(token, rules), now)
+    if origin is Origin.OWN:
+        return f"every {own}, {ends}"
+    return f"every {interval}, {ends} ({origin.value})"

@@ -68,6 +68,8 @@ __credman_entries() {
                 'revoke|End an old version of a token at its provider'
                 'history|Show the versions of a token'
                 'rollback|Make a former version the current one again'
+                'schedule|Say how often a token is to be rotated'
+                'due|Show what is to be rotated, expires or waits, and by when'
                 'env|Print text for eval that sets an environment'\''s variables'
                 'exec|Run a command with an environment'\''s variables'
                 'export|Write an environment'\''s values in clear'
@@ -82,6 +84,7 @@ __credman_entries() {
                 'use|Choose the environment and profile used by default'
                 'completions|Print the completion script of a shell'
                 'recovery|new, verify'
+                'remind|install, uninstall, status, run'
                 'slot|list, add, remove'
                 'store|move'
                 'ls|List the tokens of an environment'
@@ -94,6 +97,14 @@ __credman_entries() {
             entries=(
                 'new|Make a new recovery key'
                 'verify|Try whether a recovery key opens the vault'
+            )
+            ;;
+        ('group remind')
+            entries=(
+                'install|Install a timer that tells once a day what is due'
+                'uninstall|Take the timer away, from every scheduler that has one'
+                'status|Tell whether a timer is installed, and when it runs next'
+                'run|Tell what is due, each stage once'
             )
             ;;
         ('group slot')
@@ -431,6 +442,82 @@ __credman_syntax() {
                 '-y --yes|||Do not ask'
                 '-e --env||environment|Environment; CREDMAN_ENV, else default'
                 '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('schedule')
+            positionals=(
+                'own'
+            )
+            options=(
+                '--every||text|Rotate it this often: 90d, 12w, 3mo, 1y'
+                '--expires||text|When it ends by itself: 2027-03-31'
+                '--remind||text|How long before to remind of it'
+                '--grace||text|How long an old version is to live on'
+                '--off|||No rotation, no date, nothing'
+                '--json|||Print JSON'
+                '-e --env||environment|Environment; CREDMAN_ENV, else default'
+                '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('due')
+            positionals=(
+            )
+            options=(
+                '--within||text|Leave out what is later than that'
+                '--policy|||Also tell what the configured policy forbids'
+                '--json|||Print JSON'
+                '--ics|||Print a calendar to subscribe to'
+                '-e --env||environment|Environment; CREDMAN_ENV, else default'
+                '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('remind install')
+            positionals=(
+            )
+            options=(
+                '--at||text|When, in local time'
+                '--scheduler||token|systemd, launchd, cron or tasks, whatever the system has'
+                '--command||text|What is due goes to it as well, as JSON'
+                '--dry-run|||Show what would be written, and write nothing'
+                '-y --yes|||Do not ask'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('remind uninstall')
+            positionals=(
+            )
+            options=(
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('remind status')
+            positionals=(
+            )
+            options=(
+                '--json|||Print JSON'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('remind run')
+            positionals=(
+            )
+            options=(
+                '--command||text|Also give them to it, as JSON on stdin'
                 '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
                 '--passphrase-fd||text|Read the passphrase from this file descriptor'
                 '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'

@@ -181,6 +181,28 @@ def replace_file(
     return None
 
 
+def replace_lightly(path: str, data: bytes) -> None:
+    """As ``replace_file``, for what may be lost: nothing is read back, and nobody waits for the
+    disk. A reader sees the old file or the new one.
+
+    Raises:
+        OSError
+    """
+    directory, name = os.path.split(path)
+    sweep(path, older_than=_STALE_SECONDS)
+    temporary = _temporary_for(directory, name)
+    descriptor = os.open(temporary, _CREATE, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o600)  # whatever the umask is
+            file.write(data)
+        os.rename(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
 def _temporary_for(directory: str, name: str) -> str:
     return os.path.join(directory, f".{name}.{os.urandom(8).hex()}.tmp")
 

@@ -107,7 +107,7 @@ class TestRefused:
         assert "S3cret" not in refuse(2, "add", "x", "--token=S3cret!").stderr
 
     @pytest.mark.parametrize(
-        "text", ["", "0d", "90", "90 d", "-1d", "1y", "d", "99999d", "9\u0660d"]
+        "text", ["", "0d", "90", "90 d", "-1d", "1x", "d", "99999d", "9\u0660d"]
     )
     def test_intervals(self, text: str) -> None:
         outcome = refuse(2, "add", "x", f"--rotate-every={text}")

@@ -43,11 +43,12 @@ def test_what_is_in_it_and_nothing_else() -> None:
     (token,) = entry["tokens"]
     for version in token["versions"]:
         assert version.pop("created_at").startswith("20")
+    assert token["versions"][0].pop("retiring_at").startswith("20")
     assert token == {
         "name": "hf", "environment": "default", "profile": "default",
         "provider": "huggingface", "fields": [["HF_TOKEN"]],
         "versions": [
-            {"number": 1, "state": "retiring", "fields": [0]},
+            {"number": 1, "state": "retiring", "fields": [0], "expires_at": "2031-01-02T23:59:59Z"},
             {"number": 2, "state": "current", "fields": [0]},
         ],
         "expires_at": "2031-01-02T23:59:59Z", "rotate_every": "90d", "remind_before": [],
@@ -149,7 +150,8 @@ def test_it_is_written_only_when_something_changed() -> None:
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
     assert credman("rename", "hf", "new").exit_code == 0
     assert lines("tokens") == ["new\tHF_TOKEN"]
-    assert [p.name for p in cache().parent.iterdir() if p.is_file()] == ["cache.json"]
+    files = {p.name for p in cache().parent.iterdir() if p.is_file()}
+    assert files == {"cache.json", "mentioned"}
 
 
 def test_an_old_one_is_used_until_the_store_is_looked_at() -> None:

@@ -71,7 +71,11 @@ def test_every_command_alias_and_option_is_in_each(name: str) -> None:
 
 def test_what_completes_each_value_was_decided() -> None:
     # A new word in a help text is either completed, or known to be free text.
-    free = {"N", "VAR", "DATE", "90d", "T", "LABEL", "SLOT", "NEW", "8h", "CMD", "50m", "7d"}
+    free = {"N", "VAR", "DATE", "90d", "T", "LABEL", "SLOT", "NEW", "8h", "CMD", "50m", "7d"} | {
+        "30d",
+        "14d,3d",
+        "HH:MM",
+    }
     for command in COMMANDS:
         for parameter in load_parser(command).params:
             if getattr(parameter, "is_flag", False):

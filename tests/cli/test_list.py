@@ -113,8 +113,8 @@ def now_minus(days: float) -> datetime:
     [
         (0, "1d", "in 1 d", ""),
         (89.5, "90d", "in 1 d", ""),
-        (90.5, "90d", "overdue", "x is 1 day overdue for rotation\n"),
-        (92.5, "90d", "overdue", "x is 2 days overdue for rotation\n"),
+        (90.5, "90d", "overdue", "x is 1 day overdue: credman rotate x\n"),
+        (92.5, "90d", "overdue", "x is 2 days overdue: credman rotate x\n"),
         (-400, "90d", "in 490 d", ""),
         (0, "9999w", "in 69993 d", ""),
     ],

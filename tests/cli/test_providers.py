@@ -76,9 +76,9 @@ def test_giving_out_values_does_not_read_the_catalogue(argv: tuple[str, ...]) ->
     make_vault()
     done = program(*argv, environ={"PYTHONPROFILEIMPORTTIME": "1"})
     assert done.returncode == 0 and b"credman.session" in done.stderr
-    assert b"credman.providers" not in done.stderr
+    assert b"credman.providers.catalogue" not in done.stderr
     shown = program("show", "hf", environ={"PYTHONPROFILEIMPORTTIME": "1"})
-    assert b"credman.providers" in shown.stderr
+    assert b"credman.providers.catalogue" in shown.stderr
 
 
 def test_needs_no_vault_no_configuration_and_no_passphrase() -> None:

@@ -42,6 +42,7 @@ def line(name: str) -> list[str]:
         "rename": ["hf", "new"],
         "copy": ["hf", "--to-env", "dev"],
         "export": ["--format", "json"],
+        "schedule": ["hf"],
     }
     return [name, *rest.get(name, ["hf"] if name in NEEDS_A_TOKEN else [])]
 

@@ -18,6 +18,7 @@ CLOCKS = (
     "credman.providers.verdicts",
     "credman.stores.file",
     *(f"credman.cli.{name}" for name in ("add", "check", "giving", "history", "list", "show")),
+    *(f"credman.cli.{name}" for name in ("due", "passing", "schedule", "telling")),
 )
 
 

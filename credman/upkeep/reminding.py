@@ -1,0 +1,210 @@
+"""Telling a person what is due: once a stage, through whatever reaches him.
+
+Rule: what was told is written down after it was told. A run that is killed in between tells it
+again; none is lost. What could not be shown is kept until a command of his has said it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from credman.core.errors import CredmanError
+from credman.core.intervals import format_instant, parse_instant
+from credman.core.names import quote_untrusted
+from credman.core.paths import PENDING_REMINDERS, make_private_directory
+from credman.stores import disk
+from credman.watch.reminders import Reminder, Told, choose_reminders, remember
+from credman.watch.schedule import Due
+
+_VERSION = 1
+_MAX_BYTES = 8 * 1024 * 1024
+_LOCK_SECONDS = 30.0
+_MOST_PENDING = 50
+
+
+class Outcome(NamedTuple):
+    """Args:
+    has_reached: somebody was told.
+    is_well: all that was to be tried worked, as far as it is there.
+    result: in words.
+    """
+
+    has_reached: bool
+    is_well: bool
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of the runs until now.
+
+    Args:
+        told: what was told of each thing to do, by its id.
+        last_run_at: UTC.
+        last_result: in words.
+        is_well: whether that run did all that it was to do.
+        pending: what could not be shown to anybody yet, one line each.
+    """
+
+    told: Mapping[str, Sequence[Told]] = field(default_factory=dict)
+    last_run_at: datetime | None = None
+    last_result: str = ""
+    is_well: bool = True
+    pending: tuple[str, ...] = ()
+
+
+def reminders_file(state: str) -> str:
+    """Args: state: the state directory."""
+    return os.path.join(state, "reminders.json")
+
+
+def load_record(path: str) -> Record:
+    """Returns: what was written there; one that is missing or damaged is as good as none: at worst
+    something is told twice."""
+    data: bytes | None = None
+    with contextlib.suppress(CredmanError):  # somebody else's, a link, a directory
+        data = disk.read_own_file(path, limit=_MAX_BYTES)
+    pending = find_pending(path)
+    try:
+        return _parse(json.loads(data or b"{}"), pending)
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        return Record(pending=pending)
+
+
+def run_reminders(
+    path: str,
+    dues: Sequence[Due],
+    now: datetime,
+    tell: Callable[[Sequence[Reminder]], Outcome],
+) -> tuple[Record, list[Reminder]]:
+    """Tells what there is to tell. Two runs at once do not tell anything twice.
+
+    Args:
+        path: of the record.
+        now: UTC.
+        tell: tells somebody.
+
+    Returns:
+        The record as it is now, and what was told.
+
+    Raises:
+        CredmanError: the record cannot be written.
+    """
+    make_private_directory(os.path.dirname(path))
+    with disk.locked(f"{path}.lock", what="the reminders", seconds=_LOCK_SECONDS):
+        record = load_record(path)
+        reminders = choose_reminders(dues, now, record.told)
+        record = replace(record, last_run_at=now, last_result="nothing was due", is_well=True)
+        if reminders:
+            outcome = tell(reminders)
+            count = "1 reminder" if len(reminders) == 1 else f"{len(reminders)} reminders"
+            if not outcome.has_reached:
+                record = replace(record, pending=_keep_pending(path, reminders))
+            record = replace(
+                record,
+                told=remember(record.told, reminders, dues, now),
+                last_result=f"{count}: {outcome.result}",
+                is_well=outcome.is_well,
+            )
+        _write(path, record)
+    return record, reminders
+
+
+def note_failure(path: str, now: datetime, reason: str) -> None:
+    """Writes down that a run came to nothing. Never fails."""
+    with contextlib.suppress(CredmanError, OSError):
+        make_private_directory(os.path.dirname(path))
+        with disk.locked(f"{path}.lock", what="the reminders", seconds=_LOCK_SECONDS):
+            record = load_record(path)
+            _write(path, replace(record, last_run_at=now, last_result=reason, is_well=False))
+
+
+def find_pending(path: str) -> tuple[str, ...]:
+    """Returns: what could not be shown yet, one line each; nothing if it cannot be read."""
+    try:
+        data = disk.read_own_file(_pending_file(path), limit=_MAX_BYTES) or b""
+    except CredmanError:
+        return ()
+    return tuple(quote_untrusted(line) for line in data.decode("utf-8", "replace").splitlines())
+
+
+def forget_pending(path: str) -> None:
+    """It was shown. Never fails."""
+    with contextlib.suppress(OSError):
+        os.unlink(_pending_file(path))
+
+
+def forget_reminders(path: str) -> list[str]:
+    """Takes away all that was written down.
+
+    Returns:
+        The files that are gone.
+
+    Raises:
+        Unavailable: one of them stays.
+    """
+    gone = []
+    for name in (path, _pending_file(path), f"{path}.lock"):
+        try:
+            os.unlink(name)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise disk.cannot("remove", name, error) from None
+        gone.append(name)
+    return gone
+
+
+def _pending_file(path: str) -> str:
+    return os.path.join(os.path.dirname(path), PENDING_REMINDERS)
+
+
+def _keep_pending(path: str, reminders: Sequence[Reminder]) -> tuple[str, ...]:
+    """Returns: all that is pending now. What is told again after a failure stands there once."""
+    new = [reminder.line for reminder in reminders]
+    lines = tuple(dict.fromkeys((*new, *find_pending(path))))[:_MOST_PENDING]
+    file = _pending_file(path)
+    try:
+        disk.replace_lightly(file, "".join(f"{line}\n" for line in lines).encode())
+    except OSError as error:
+        raise disk.cannot("write", file, error) from None
+    return lines
+
+
+def _parse(record: Mapping[str, Any], pending: tuple[str, ...]) -> Record:
+    if not record or record["version"] != _VERSION:
+        return Record(pending=pending)
+    last = record["last_run"]
+    told = {
+        str(key): tuple(
+            Told(parse_instant(item["stage"]), parse_instant(item["at"])) for item in items
+        )
+        for key, items in record["told"].items()
+    }
+    at = None if last["at"] is None else parse_instant(last["at"])
+    return Record(told, at, str(last["result"]), last["well"] is True, pending)
+
+
+def _write(path: str, record: Record) -> None:
+    at = record.last_run_at
+    told = {
+        key: [{"stage": format_instant(i.stage), "at": format_instant(i.at)} for i in items]
+        for key, items in record.told.items()
+    }
+    last = {
+        "at": at and format_instant(at),
+        "result": record.last_result,
+        "well": record.is_well,
+    }
+    said = {"version": _VERSION, "told": told, "last_run": last}
+    data = json.dumps(said, separators=(",", ":")).encode("ascii")
+    try:
+        disk.replace_lightly(path, data)
+    except OSError as error:
+        raise disk.cannot("write", path, error) from None

@@ -1,0 +1,65 @@
+"""What is due, as a calendar to subscribe to (RFC 5545).
+
+Rule: an event has the same UID as long as the token has its name, so that a new date moves it and
+leaves none behind; and no event holds anything but names, dates and what to type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID, uuid5
+
+from credman.core.errors import MissingExtra
+from credman.core.intervals import to_local
+from credman.watch.reminders import command_for, summarize
+from credman.watch.schedule import Due, Kind
+
+_NAMESPACE = UUID("6b3d6f0a-6b1e-5c0e-9d43-0d6a3c6ff7a1")
+_PRODUCT = "-//credman//credman due//EN"
+
+
+def render_calendar(found: Sequence[Due], now: datetime) -> bytes:
+    """Args:
+        found: what is due.
+        now: UTC.
+
+    Returns:
+        A VCALENDAR: an event on the local day of each, with an alarm for each reminder.
+
+    Raises:
+        MissingExtra: the library for calendars is not installed.
+    """
+    try:
+        from icalendar import Alarm, Calendar, Event, vDuration
+    except ImportError:
+        raise MissingExtra("what writes calendars", "calendar") from None
+    calendar = Calendar()
+    calendar.add("prodid", _PRODUCT)
+    calendar.add("version", "2.0")
+    calendar.add("x-wr-calname", "credman")
+    calendar.add("refresh-interval", vDuration(timedelta(days=1)), parameters={"VALUE": "DURATION"})
+    for item in found:
+        day = to_local(item.at).date()
+        event = Event()
+        event.add("uid", f"{_make_uid(item)}@credman")
+        event.add("dtstamp", now.replace(microsecond=0))
+        event.add("dtstart", day)
+        event.add("summary", summarize(item))
+        event.add("description", command_for(item))
+        event.add("transp", "TRANSPARENT")  # nobody is busy on that day
+        for _, interval in item.reminders:
+            alarm = Alarm()
+            alarm.add("action", "DISPLAY")
+            alarm.add("description", f"{summarize(item)}: {command_for(item)}")
+            alarm.add("trigger", to_local(interval.before(item.at)).date() - day)
+            event.add_component(alarm)
+        calendar.add_component(event)
+    return bytes(calendar.to_ical())
+
+
+def _make_uid(item: Due) -> UUID:
+    what = [*item.key.folded(), item.kind.value]
+    if item.kind is Kind.REVOCATION:  # of these a token may have several
+        what.append(str(item.version))
+    return uuid5(_NAMESPACE, "/".join(what))

@@ -1,0 +1,99 @@
+"""What the configured policy forbids. Pure; values are compared, never shown.
+
+Rule: a policy of an environment concerns every token that this environment gives, inherited ones
+included: that is what its programs get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from credman.core.model import Address, Token, TokenKey
+from credman.core.policy import Policy
+from credman.core.secret import Secret
+from credman.core.standing import name_with_place
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Args:
+    token: which is against the policy.
+    environment: whose policy that is.
+    rule: the policy's key.
+    reason: in words.
+    """
+
+    token: TokenKey
+    environment: str
+    rule: str
+    reason: str
+
+
+def find_violations(
+    tokens: Sequence[Token], environment: str, policy: Policy, now: datetime
+) -> Iterator[Violation]:
+    """What can be told without values.
+
+    Args:
+        tokens: that the environment gives.
+        now: UTC.
+    """
+    for token in tokens:
+        for rule, reason in _judge(token, policy, now):
+            yield Violation(token.key, environment, rule, reason)
+
+
+def find_shared_values(
+    tokens: Sequence[Token],
+    policy_for: Callable[[str], Policy],
+    values: Mapping[Address, Secret],
+) -> Iterator[Violation]:
+    """The same secret value in two environments, where the policy of one of them forbids it.
+
+    Args:
+        tokens: all of the store.
+        policy_for: the policy of an environment.
+        values: of the tokens' current versions.
+    """
+    places = [
+        (values[address].to_bytes(), token.key)
+        for token in tokens
+        for address in secret_addresses(token)
+        if address in values
+    ]
+    for _, same in groupby(sorted(places), key=lambda place: place[0]):
+        keys = sorted({key for _, key in same})
+        for key in keys:
+            others = [k for k in keys if k.environment.casefold() != key.environment.casefold()]
+            if others and policy_for(key.environment).may_share_value is False:
+                names = ", ".join(_place(other) for other in others)
+                reason = f"has the same value as {names}"
+                yield Violation(key, key.environment, "same_value", reason)
+
+
+def secret_addresses(token: Token) -> list[Address]:
+    """Returns: where the secret values of a token's current version are."""
+    version = token.current
+    secret = [f.name for f in token.fields if f.secret and f.name in version.fields]
+    return [Address(token.key, version.number, name) for name in secret]
+
+
+def _judge(token: Token, policy: Policy, now: datetime) -> Iterator[tuple[str, str]]:
+    made_at = token.current.created_at
+    if policy.max_age is not None and token.recipe is None:
+        limit = policy.max_age.after(made_at)
+        if limit <= now:
+            age = (now - made_at).days
+            yield "max_age", f"is {age} days old, older than {policy.max_age}"
+    if policy.must_expire and token.expires_at is None:
+        place = name_with_place(token.key)
+        yield "expiry", f"has no known end: credman schedule {place} --expires DATE"
+    if policy.providers is not None and (token.provider or "").casefold() not in policy.providers:
+        yield "providers", f"is of {token.provider or 'no known provider'}, which is not allowed"
+
+
+def _place(key: TokenKey) -> str:
+    return f"{key.name} ({key.environment})"
