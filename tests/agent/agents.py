@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.cli.harness import PASSPHRASE, PROGRAM
 
-SECONDS = 20
+SECONDS = 60
 
 
 class Agents:

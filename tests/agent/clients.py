@@ -54,7 +54,7 @@ def connect(desk: Agents) -> socket.socket:
     """Returns: a connection to the agent, by whoever: nothing is checked."""
     folder = os.open(desk.folder, os.O_PATH | os.O_CLOEXEC)
     connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(20)
+    connection.settimeout(60)
     try:
         wait_until(lambda: is_accepted(connection, f"/proc/self/fd/{folder}/agent"))
         return connection

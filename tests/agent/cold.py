@@ -1,7 +1,8 @@
 """Runs the program many times in copies of one process that has imported it: ten times as quick.
 
-Whoever asks sends argv, environment and directory as JSON with three descriptors over a socket,
-which is standard input here, and gets the wait status.
+Whoever asks sends argv, environment, directory and the file for the agent's answers, if there is an
+agent, as JSON with three descriptors over a socket, which is standard input here, and gets the wait
+status.
 """
 
 import importlib
@@ -18,8 +19,10 @@ from credman.cli import ALIASES, COMPLETE
 from credman.cli.parsing import load_parser
 
 _MOST = 1024 * 1024
-_NEEDED = ("caller", "cli.completing", "cli.namecache", "providers.catalogue", "stores.file",
-           "stores.copies", "vault.rekeying", "output.memfile")  # fmt: skip
+_NEEDED = ("caller", "cli.completing", "cli.lines", "cli.namecache", "cli.planning", "cli.quick",
+           "output.memfile", "providers.advice", "providers.catalogue", "stores.copies",
+           "stores.file", "vault.rekeying")  # fmt: skip
+_OF_OTHERS = ("cryptography.hazmat.backends.openssl.backend", "rich.console", "rich.table")
 
 
 def main() -> None:
@@ -28,6 +31,8 @@ def main() -> None:
         load_parser(ALIASES.get(name, name))
     for name in _NEEDED:
         importlib.import_module(f"credman.{name}")
+    for name in _OF_OTHERS:
+        importlib.import_module(name)
     connection = socket.socket(fileno=os.dup(0))
     while True:
         message, descriptors, _, _ = socket.recv_fds(connection, _MOST, 3)
@@ -42,7 +47,7 @@ def main() -> None:
 
 
 def _run(message: bytes, descriptors: list[int]) -> Never:
-    argv, environ, cwd = json.loads(message)
+    argv, environ, cwd, notes = json.loads(message)
     os.setsid()
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
@@ -52,6 +57,8 @@ def _run(message: bytes, descriptors: list[int]) -> Never:
     os.environ.update(environ)
     time.tzset()
     sys.argv = ["credman", *argv]
+    if notes:
+        importlib.import_module("lane").note_answers(notes)  # beside this script
     __main__.main()
     raise AssertionError
 

@@ -13,6 +13,7 @@ from credman.agent import client
 from credman.core import wire
 
 _exchange = client.exchange
+_NOTES = ""
 
 
 def _noting(connection: Any, parts: Sequence[bytes], seconds: float = client.SECONDS) -> Any:
@@ -25,8 +26,14 @@ def _noting(connection: Any, parts: Sequence[bytes], seconds: float = client.SEC
     return answer
 
 
-if __name__ == "__main__":
-    _NOTES = sys.argv[1]
-    sys.argv[:2] = ["credman"]
+def note_answers(file: str) -> None:
+    """From now on they are noted."""
+    global _NOTES
+    _NOTES = file
     client.exchange = _noting
+
+
+if __name__ == "__main__":
+    note_answers(sys.argv[1])
+    sys.argv[:2] = ["credman"]
     __main__.main()

@@ -165,7 +165,7 @@ class World:
 
     def warm(self, line: Line) -> tuple[Outcome, bytes]:
         """Returns: what comes of it, and the agent's word; nothing if it was not asked."""
-        outcome = self._run(line, {}, self._start)
+        outcome = self._run(line, {}, self._choose(line))
         word = self._notes.read_bytes() if self._notes.exists() else b""
         self._notes.unlink(missing_ok=True)
         return outcome, word.removesuffix(b"\n")
@@ -173,12 +173,14 @@ class World:
     def cold(self, line: Line) -> Outcome:
         """Without an agent. What the agent alone can open is opened by a passphrase."""
         given = {"CREDMAN_PASSPHRASE": PASSPHRASE} if line.opens else {}
-        # A process of its own where it matters who calls, or how Python begins.
-        needs_own = line.through or {"LANG", "LC_ALL"} & line.environ.keys()
-        start = self._start if needs_own else self._copy
-        outcome = self._run(line, {"CREDMAN_AGENT": "off", **given}, start)
+        outcome = self._run(line, {"CREDMAN_AGENT": "off", **given}, self._choose(line))
         assert not self._notes.exists()
         return outcome
+
+    def _choose(self, line: Line) -> Start:
+        # A process of its own where it matters who calls, or how Python begins.
+        needs_own = line.through or {"LANG", "LC_ALL"} & line.environ.keys()
+        return self._start if needs_own else self._copy
 
     def _run(self, line: Line, lane: Mapping[str, str], start: Start) -> Outcome:
         told = {k: v and v.replace("ROOT", str(self._root)) for k, v in line.environ.items()}
@@ -225,7 +227,8 @@ class World:
         cwd: str,
         streams: Streams,
     ) -> int:
-        request = json.dumps([argv, environ, cwd]).encode()
+        notes = "" if environ.get("CREDMAN_AGENT") == "off" else str(self._notes)
+        request = json.dumps([argv, environ, cwd, notes]).encode()
         socket.send_fds(self._copier, [request], streams)
         return os.waitstatus_to_exitcode(int.from_bytes(self._copier.recv(4), "big"))
 

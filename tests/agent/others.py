@@ -23,7 +23,7 @@ from tests.requirements import require, require_program
 CONNECT = """
 import socket, sys
 with socket.socket(socket.AF_UNIX) as connection:
-    connection.settimeout(20)
+    connection.settimeout(60)
     try:
         connection.connect(sys.argv[1])
         connection.sendall(bytes.fromhex(sys.argv[2]))

@@ -74,7 +74,7 @@ PLACES = [
     line(0, "__complete", "tokens", environ={"XDG_DATA_HOME": "ROOT/somebody"},
          answer=wire.DECLINED),
     line(3, "list", environ={"XDG_DATA_HOME": "ROOT/empty"}),
-    line(0, "env", environ={"XDG_STATE_HOME": "ROOT/empty"}),
+    line(0, "env", environ={"XDG_STATE_HOME": "ROOT/empty", "CREDMAN_NO_INPUT": "1"}),
     line(0, "env", environ={"HOME": "ROOT/empty"}),
     line(0, "env", "--store=file:ROOT/place/open.age", environ={"HOME": None}),
     line(4, "env", environ={"XDG_RUNTIME_DIR": "ROOT/empty"}, answer=UNASKED),

@@ -44,7 +44,7 @@ def ask(desk: Agents, *argv: str, environ: Mapping[str, str] | None = None) -> l
     streams = wire.pack([b"other", b"other", b"other", b"80"])
     told = client.describe_caller(surroundings, cwd)
     request = [wire.RUN, wire.VERSION, wire.pack(map(os.fsencode, argv)), *told, streams]
-    return client.ask(surroundings, cwd, request)
+    return client.ask(surroundings, cwd, request, 30)  # a busy machine is no silent agent
 
 
 def word(answer: list[bytes] | None) -> bytes | None:

@@ -6,6 +6,7 @@ fails until it has a line in ``GOOD``.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,8 @@ from credman.output import shells
 from credman.session import Session
 from credman.stores import disk, vaultfile
 from credman.stores.file import FileStore
+from credman.upkeep import revoking
+from credman.vault import slots
 from tests.agent.agents import agents
 from tests.cli.harness import Outcome, credman, make_value, make_vault
 
@@ -122,8 +125,13 @@ def good(name: str) -> list[list[str]]:
     return GOOD[ALIASES.get(name, name)]
 
 
+_derive = functools.cache(slots._derive)  # hundreds of commands open copies of one vault
+
+
 @pytest.fixture(autouse=True)
-def _vault_with_canary() -> Iterator[None]:
+def _vault_with_canary(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(slots, "_derive", _derive)
+    monkeypatch.setattr(revoking, "_WAITS_SECONDS", tuple(0 for _ in revoking._WAITS_SECONDS))
     make_vault(PASSPHRASE)
     yield
     assert_not_on_disk()

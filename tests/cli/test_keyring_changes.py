@@ -20,6 +20,7 @@ from tests.cli.harness import PASSPHRASE, PROGRAM, credman, make_value, make_vau
 from tests.cli.keyed import NEW, find_openers, vault
 from tests.oskeyring.bus import wait_until
 
+pytestmark = pytest.mark.usefixtures("copied_workers")
 NO_KEY = "the keyring holds no key of this vault"
 LOCKED = "the keyring is locked, and nothing here can ask for its password"
 OPENS = "the keyring opens the vault as well: credman slot list"

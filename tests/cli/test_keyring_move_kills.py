@@ -1,5 +1,5 @@
 """Moving tokens into the keyring and out of it, and dying at any call to it: nothing is lost, and
-it can be done again. A real gnome-keyring."""
+it can be done again. A real gnome-keyring; some of the calls here, each by ``make test-deep``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.cli.keyed import vault
 from tests.stores.crashes import DIED
 from tests.stores.test_keyring_kills import run_dying
 
+pytestmark = pytest.mark.usefixtures("copied_workers")
 KEYRING = ("--store", "keyring:")
 DEEP = pytest.mark.deep
 
@@ -30,8 +31,8 @@ def find(here: Desk, *store: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("target", "step"),
     [
-        pytest.param("keyring:", 3, id="into"),
-        pytest.param("file:", 4, id="out"),
+        pytest.param("keyring:", 5, id="into"),
+        pytest.param("file:", 7, id="out"),
         pytest.param("keyring:", 1, id="into-each", marks=DEEP),
         pytest.param("file:", 1, id="out-each", marks=DEEP),
     ],

@@ -13,6 +13,7 @@ from tests.cli.desk import Desk, desk, kinds
 from tests.cli.harness import PASSPHRASE, make_value
 from tests.cli.keyed import vault
 
+pytestmark = pytest.mark.usefixtures("copied_workers")
 KEYRING = ("--store", "keyring:")
 PROD = "credman:prod/default"
 

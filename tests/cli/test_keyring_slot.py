@@ -25,6 +25,7 @@ from tests.cli.keyed import vault
 from tests.oskeyring.bus import Bus
 from tests.stores import places
 
+pytestmark = pytest.mark.usefixtures("copied_workers")
 TITLE = "the login keyring (Secret Service)"
 LOCKED = "the keyring is locked, and nothing here can ask for its password"
 

@@ -12,6 +12,7 @@ from tests.cli.desk import Desk, desk
 from tests.cli.harness import PASSPHRASE, make_value
 from tests.cli.keyed import vault
 
+pytestmark = pytest.mark.usefixtures("copied_workers")
 TITLE = "the login keyring (Secret Service)"
 MADE = f"tokens rest in {TITLE}, each as an item of its own"
 

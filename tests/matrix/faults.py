@@ -2,7 +2,8 @@
 
 strace makes them so. It counts the calls of one name over a whole process, so the numbers come
 from a usual run of the same process (no byte code is written, hashes are not random), and every
-injection is checked to have met a path or descriptor of the home.
+injection is checked to have met a path or descriptor of the home. A process that is a copy of one
+that has imported everything (``copies``) is counted from there on.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from credman.stores.seen import state_path
+from tests.matrix import copies
 from tests.requirements import require, require_program
+from tests.stores import driver
 from tests.stores.driver import command, environment
 from tests.stores.places import PASSPHRASE, REPOSITORY, vault_file
 
@@ -72,16 +75,26 @@ class Call:
 
 @dataclass(frozen=True)
 class Action:
-    """A process that does one thing with the vault of a home. Args: stdin: what is piped in."""
+    """A process that does one thing with the vault of a home.
+
+    Args:
+        stdin: what is piped in.
+        module: whose ``run`` it is with all of ``argv`` after the module: then, under strace, it is
+            a copy of a process that has imported everything, and its calls are those of ``run``.
+    """
 
     name: str
     argv: Callable[[Path], Sequence[str]]
     environ: Callable[[Path], Mapping[str, str]]
     stdin: bytes = b""
+    module: str = ""
 
     def with_own_byte_code(self, home: Path) -> Action:
         """Returns: the same with byte code that nobody else writes or makes stale: reading it
         takes the same calls each time. Args: home: of a first run, which fills it."""
+        if self.module:
+            copies.learn(self.module, self._arguments(home), self.environ(home))
+            return self
         given = {"PYTHONPYCACHEPREFIX": str(_byte_code())}
         if self.name not in _filled:
             _filled.add(self.name)
@@ -102,6 +115,19 @@ class Action:
             check=False,
         )
 
+    def run_traced(self, home: Path, strace: Sequence[str]) -> tuple[int, str]:
+        """Returns: the exit code and what was printed. Args: strace: the program, its options."""
+        if self.module:
+            arguments = self._arguments(home)
+            return copies.run(self.module, arguments, self.environ(home), strace)
+        follow = () if any("signal=" in word for word in strace) else ("-f", "--seccomp-bpf")
+        done = self.run(home, [*strace, "-qq", *follow])  # faster, but then no signal is delivered
+        return done.returncode, f"{done.stdout}{done.stderr}".strip()
+
+    def _arguments(self, home: Path) -> Sequence[str]:
+        argv = list(self.argv(home))
+        return argv[argv.index(self.module) + 1 :]
+
 
 @functools.cache
 def _byte_code() -> Path:
@@ -115,7 +141,12 @@ _filled: set[str] = set()
 
 def driven(action: str, *arguments: str) -> Action:
     """The method of the session, in the least process that there can be."""
-    return Action(action, lambda home: command(home, action, *arguments), lambda _: environment())
+    return Action(
+        action,
+        lambda home: command(home, action, *arguments),
+        lambda _: environment(),
+        module=driver.__name__,
+    )
 
 
 def typed(*argv: str, stdin: bytes = b"") -> Action:
@@ -154,12 +185,10 @@ def trace(home: Path, action: Action, *, inject: str = "", calls: Sequence[str] 
     """
     log = home.parent / f"{home.name}.strace"
     wanted = inject.partition(":")[0] or ",".join(f"?{call}" for call in calls) or "all"
-    prefix = [require_program("strace"), "-y", "-qq", "-o", str(log), "-e", f"trace={wanted}"]
-    if "signal=" not in inject:
-        prefix += ["-f", "--seccomp-bpf"]  # faster, but then no signal is delivered
+    strace = [require_program("strace"), "-y", "-o", str(log), "-e", f"trace={wanted}"]
     if inject:
-        prefix += ["-e", f"inject={inject}"]
-    done = action.run(home, prefix)
+        strace += ["-e", f"inject={inject}"]
+    exit_code, printed = action.run_traced(home, strace)
     text = log.read_text(errors="replace") if log.exists() else ""
     require("(" in text, "strace may not trace here")
     found: list[Call] = []
@@ -173,8 +202,7 @@ def trace(home: Path, action: Action, *, inject: str = "", calls: Sequence[str] 
         found.append(call)
         if "(INJECTED)" in rest:
             injected.append(call)
-    return Traced(done.returncode, f"{done.stdout}{done.stderr}".strip(), tuple(found),
-                  tuple(injected))  # fmt: skip
+    return Traced(exit_code, printed, tuple(found), tuple(injected))
 
 
 def _find_target(arguments: str, home: Path) -> str:

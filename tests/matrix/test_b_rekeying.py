@@ -3,7 +3,6 @@ another: the old or the new secret works, never neither."""
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 from collections.abc import Callable
@@ -13,7 +12,6 @@ import pytest
 
 from credman.core.errors import VaultDamaged
 from credman.core.secret import Secret
-from credman.vault import slots
 from tests.matrix.faults import Action, Call, copy_home, trace, typed
 from tests.matrix.sweep import (
     WAYS,
@@ -30,6 +28,7 @@ from tests.stores.key_driver import SECRETS
 from tests.stores.key_places import find_openers
 from tests.stores.places import add, leftovers, names, open_vault, vault_file
 
+pytestmark = pytest.mark.usefixtures("derive_once")
 ACTIONS = {
     "passwd": "whole",
     "slot-add": "whole",
@@ -48,7 +47,7 @@ def drive(name: str) -> Action:
     def argv(home: Path) -> list[str]:
         return [sys.executable, "-m", "tests.stores.key_driver", str(home), name]
 
-    return Action(name, argv, lambda _: environment())
+    return Action(name, argv, lambda _: environment(), module=key_driver.__name__)
 
 
 def make_maker(tmp_path: Path, name: str) -> Callable[[Path], Path]:
@@ -127,12 +126,6 @@ def run_sweep(
         place, make_maker(tmp_path, name), action or drive(name),
         look=look, next_run=go_on, backup_rule=check_backup, choose=choose,
     )  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _derive_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Each slot of the same home is tried hundreds of times; the processes that die derive anew.
-    monkeypatch.setattr(slots, "_derive", functools.cache(slots._derive))
 
 
 @pytest.mark.parametrize("name", THOROUGH)

@@ -1,7 +1,8 @@
 """Rows C01 to C04, C08 and C29: a process dies, or a system call fails or lies, wherever it may.
 
-The quick sweeps run the session's methods in a small process; ``make test-deep`` tries every call
-with every error through the command line.
+The quick sweeps run the session's methods in a small process, and try each call that changes
+something; ``make test-deep`` tries those that only look as well, and every call with every error
+through the command line.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from tests.matrix.sweep import (
 from tests.stores import driver
 from tests.stores.places import leftovers, make_vault, vault_file
 
+pytestmark = pytest.mark.usefixtures("derive_once")
 DRIVEN = {
     "create": driven("create"),
     "add": driven("add", "new"),
@@ -52,11 +54,15 @@ def make_maker(tmp_path: Path, action: str) -> Callable[[Path], Path]:
     return lambda home: copy_home(template, home)
 
 
-def sweep_by(tmp_path: Path, name: str, *ways: str, least: int) -> Report:
+def sweep_by(
+    tmp_path: Path,
+    name: str,
+    *ways: str,
+    least: int,
+    tried: Callable[[list[Call]], list[Injection]] = each_change,
+) -> Report:
     def choose(points: list[Call]) -> list[Injection]:
-        # Replacing and removing write as adding does; what they look at is the same.
-        tried = each_site(points) if name in ("create", "add") else each_change(points)
-        return [injection for injection in tried if injection.way in ways]
+        return [injection for injection in tried(points) if injection.way in ways]
 
     place = tmp_path / "homes"
     place.mkdir()
@@ -100,6 +106,13 @@ def test_c04_a_write_in_small_pieces_is_whole(
     make_vault(tmp_path, *OLD)
     assert set(pieces) >= {100} and len(pieces) > 100
     assert contents(tmp_path) == OLD
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("way", ["kill", "once", "sticky"])
+@pytest.mark.parametrize("action", ["create", "add"])  # the others look at the same
+def test_c01_to_c03_at_the_calls_that_only_look(tmp_path: Path, action: str, way: str) -> None:
+    sweep_by(tmp_path, action, way, least=30, tried=each_site)
 
 
 @pytest.mark.deep

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import pytest
 from tests.cli.harness import PROGRAM, program
 from tests.matrix.common import CANARY, PASSPHRASE, call, get, home, make_home, start, vault_path
 from tests.matrix.elsewhere import shell
-from tests.matrix.faults import find_points, trace, typed
+from tests.matrix.faults import Call, find_points, trace, typed
 from tests.matrix.sweep import contents, find_leftovers, go_on
 from tests.requirements import require_program
 from tests.stores.places import make_vault, vault_file
@@ -24,15 +26,22 @@ from tests.stores.test_filesystems import in_a_small_world
 ADD = typed("add", "new", stdin=b"new")
 
 
+@functools.cache
+def find_usual_points() -> list[Call]:
+    """Found once: the same command makes the same calls in each home."""
+    with tempfile.TemporaryDirectory() as place:
+        home = Path(place) / "usual"
+        make_vault(home, "old")
+        return find_points(trace(home, ADD))
+
+
 def fail_at(tmp_path: Path, name: str, target: str, error: str) -> str:
     """``credman add`` with one call failing; the vault stays as it was, and works.
 
     Returns:
         The error.
     """
-    make_vault(tmp_path / "usual", "old")
-    points = find_points(trace(tmp_path / "usual", ADD))
-    point = next(p for p in points if p.name == name and target in p.target)
+    point = next(p for p in find_usual_points() if p.name == name and target in p.target)
     place = tmp_path / "place"
     make_vault(place, "old")
     before = vault_file(place).read_bytes()

@@ -34,6 +34,7 @@ from tests.matrix.ringed import (
 from tests.stores.places import make_surroundings
 from tests.stores.rings import SERVICE, Ringing, look_up
 
+pytestmark = pytest.mark.usefixtures("copied_workers")
 GONE = "the item canary#1 of credman:default/default is gone from the keyring"
 CHANGED = "the item canary#1 of credman:default/default in the keyring is not what credman stored"
 AGAIN = (

@@ -19,10 +19,11 @@ from pathlib import Path
 
 from credman.oskeyring.backends import SECRET_SERVICE
 from credman.oskeyring.client import OsKeyring
+from tests.oskeyring.copier import NAME
 from tests.requirements import require_program
 
 MASTER = "EXAMPLE master"
-_SECONDS = 20.0
+_SECONDS = 60.0
 _CONFIG = (
     '<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"'
     ' "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">'
@@ -94,7 +95,8 @@ class Bus:
 
     def workers(self) -> set[int]:
         """Returns: the processes that talk to the keyring for somebody."""
-        return {p for p in self.find() if b"oskeyring/worker.py" in _read(p, "cmdline")}
+        started = {p for p in self.find() if b"oskeyring/worker.py" in _read(p, "cmdline")}
+        return {p for p in started if b"copier.py" not in _read(p, "cmdline")} | self.find(NAME)
 
     @contextmanager
     def watch(self) -> Iterator[list[str]]:

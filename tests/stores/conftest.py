@@ -10,6 +10,11 @@ import pytest
 from tests.oskeyring.bus import Bus, bus
 
 
+@pytest.fixture(autouse=True)
+def _copied_workers(copied_workers: None) -> None:
+    """Hundreds are started here; that one starts by itself is tried in tests/oskeyring."""
+
+
 @pytest.fixture
 def found(tmp_path: Path) -> Iterator[Bus]:
     with bus(tmp_path) as running:

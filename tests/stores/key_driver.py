@@ -74,12 +74,17 @@ def main(home: Path, action: str) -> str:
     return "; ".join(("ok", *warnings))
 
 
-if __name__ == "__main__":
+def run(home: str, action: str) -> int:
+    """Returns: the exit code, after the line was printed."""
     try:
-        line, code = main(Path(sys.argv[1]), sys.argv[2]), 0
+        line, code = main(Path(home), action), 0
     except CredmanError as error:
         line, code = f"{error.kind}: {error.message}", error.exit_code
     with contextlib.suppress(OSError):  # what cannot be said does not change the exit code
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
-    os._exit(code)
+    return code
+
+
+if __name__ == "__main__":
+    os._exit(run(*sys.argv[1:]))

@@ -83,16 +83,19 @@ DEEP = pytest.mark.deep
 
 
 @pytest.mark.parametrize(
-    ("platform", "action", "after", "is_done"),
+    ("platform", "action", "after", "is_done", "step"),
     [
-        pytest.param(macos, add_new, AFTER_ADD, False, id="macos-add"),
-        pytest.param(macos, remove_old, AFTER_REMOVE, True, id="macos-remove-done"),
-        pytest.param(windows, add_new, AFTER_ADD, True, id="windows-add-done"),
-        pytest.param(macos, add_new, AFTER_ADD, True, id="macos-add-done", marks=DEEP),
-        pytest.param(macos, remove_old, AFTER_REMOVE, False, id="macos-remove", marks=DEEP),
-        pytest.param(windows, add_new, AFTER_ADD, False, id="windows-add", marks=DEEP),
-        pytest.param(windows, remove_old, AFTER_REMOVE, False, id="windows-remove", marks=DEEP),
-        pytest.param(windows, remove_old, AFTER_REMOVE, True, id="windows-remove-done", marks=DEEP),
+        pytest.param(macos, add_new, AFTER_ADD, False, 1, id="macos-add"),
+        pytest.param(macos, remove_old, AFTER_REMOVE, True, 1, id="macos-remove-done"),
+        pytest.param(windows, add_new, AFTER_ADD, True, 4, id="windows-add-done"),
+        pytest.param(macos, add_new, AFTER_ADD, True, 1, id="macos-add-done", marks=DEEP),
+        pytest.param(macos, remove_old, AFTER_REMOVE, False, 1, id="macos-remove", marks=DEEP),
+        pytest.param(windows, add_new, AFTER_ADD, False, 1, id="windows-add", marks=DEEP),
+        pytest.param(windows, add_new, AFTER_ADD, True, 1, id="windows-add-each", marks=DEEP),
+        pytest.param(windows, remove_old, AFTER_REMOVE, False, 1, id="windows-remove", marks=DEEP),
+        pytest.param(
+            windows, remove_old, AFTER_REMOVE, True, 1, id="windows-remove-done", marks=DEEP
+        ),
     ],
 )
 def test_dying_within_any_call_of_the_system_leaves_the_old_or_the_new(
@@ -100,6 +103,7 @@ def test_dying_within_any_call_of_the_system_leaves_the_old_or_the_new(
     action: Action,
     after: set[str],
     is_done: bool,
+    step: int,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -109,7 +113,7 @@ def test_dying_within_any_call_of_the_system_leaves_the_old_or_the_new(
         make_ring(home, found, "old", "keep")
         kept = (tmp_path / "native" / "state.json").read_bytes()
         seen = (home / ".local/state/credman/keyring-seen.json").read_bytes()
-        for at in range(1, 200):
+        for at in range(1, 200, step):
             (tmp_path / "native" / "state.json").write_bytes(kept)
             (home / ".local/state/credman/keyring-seen.json").write_bytes(seen)
             found.native.crash_at(at, is_done=is_done)

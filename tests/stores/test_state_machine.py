@@ -51,7 +51,6 @@ from tests.stores.places import PASSPHRASE, find_seen, leftovers, open_vault, va
 MARK = "EXAMPLE-CANARY"
 IS_LONG = os.environ.get("CREDMAN_TEST_PROFILE") == "fuzz"
 SETTINGS = settings(
-    max_examples=100 if IS_LONG else 40,
     stateful_step_count=40 if IS_LONG else 25,
     derandomize=not IS_LONG,
     database=None,
@@ -263,9 +262,11 @@ def digest(file: bytes) -> str:
     return hashlib.sha256(file).hexdigest()
 
 
-def test_the_store_is_what_the_model_says_wherever_it_dies() -> None:
+@pytest.mark.parametrize("examples", [20, pytest.param(40, marks=pytest.mark.deep)])
+def test_the_store_is_what_the_model_says_wherever_it_dies(examples: int) -> None:
     done.clear()
-    run_state_machine_as_test(VaultMachine, settings=SETTINGS)
+    chosen = settings(SETTINGS, max_examples=100 if IS_LONG else examples)
+    run_state_machine_as_test(VaultMachine, settings=chosen)
     things = ("wrote", "died, old", "died, new", "looked", "was too late", "was put back")
     assert all(done[thing] >= 5 for thing in (*things, "had leftovers")), done
 

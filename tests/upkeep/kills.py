@@ -103,6 +103,7 @@ def make_action(action: str, environ: dict[str, str]) -> Action:
         action,
         lambda home: [sys.executable, "-m", "tests.upkeep.kills", str(home), action],
         lambda _: {**environment(), **environ},
+        module=__name__,
     )
 
 
@@ -215,12 +216,17 @@ def running(place: Place, action: str) -> Iterator[subprocess.Popen[bytes]]:
         process.communicate()
 
 
-if __name__ == "__main__":
+def run(home: str, action: str) -> int:
+    """Returns: the exit code, after an error was printed."""
+    code = 0
     try:
-        main(Path(sys.argv[1]), sys.argv[2])
-        code = 0
+        main(Path(home), action)
     except CredmanError as error:
         print(error.message, error.hint)
         code = error.exit_code
     sys.stdout.flush()
-    os._exit(code)
+    return code
+
+
+if __name__ == "__main__":
+    os._exit(run(*sys.argv[1:]))

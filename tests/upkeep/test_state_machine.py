@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -265,12 +266,13 @@ class UpkeepMachine(Household):
         self.open().change_token(self.token(name).key, lambda t: replace(t, unsure=True))
 
 
-def test_nothing_is_lost_and_nothing_is_asked_twice_whatever_happens() -> None:
+@pytest.mark.parametrize("examples", [120, pytest.param(250, marks=pytest.mark.deep)])
+def test_nothing_is_lost_and_nothing_is_asked_twice_whatever_happens(examples: int) -> None:
     done.clear()
     run_state_machine_as_test(
         UpkeepMachine,
         settings=settings(
-            max_examples=250,
+            max_examples=examples,
             stateful_step_count=30,
             derandomize=True,
             database=None,

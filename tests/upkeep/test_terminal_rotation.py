@@ -63,7 +63,7 @@ def test_ctrl_c_at_the_prompt_leaves_everything_as_it_was() -> None:
 
 def test_ctrl_c_while_it_is_checked_leaves_it_staged() -> None:
     with sitting("gitlab") as desk:
-        configure("timeout = 20")
+        configure("timeout = 60")
         old = desk.give("gitlab")
         new = desk.provider.issue("gitlab")
         desk.provider.trouble("gitlab", "verify", hang())
@@ -83,7 +83,7 @@ def test_ctrl_c_while_it_is_checked_leaves_it_staged() -> None:
 
 def test_ctrl_c_while_a_new_one_is_made_waits_for_it() -> None:
     with sitting("gitlab") as desk:
-        configure("timeout = 20")
+        configure("timeout = 60")
         old = desk.give("gitlab")
         pressed: list[Seen] = []
         with person("rotate", "gitlab", "--auto", environ=environ_of(desk)) as someone:
