@@ -46,4 +46,8 @@ def test_the_wheel_is_credman_cli_with_the_command_credman(wheel: Path) -> None:
     wanted = [r.partition(";") for r in fields.get_all("Requires-Dist") or []]
     assert not [name for name, _, _ in wanted if "<" in name or "==" in name]
     optional = {name for name, _, marker in wanted if "extra ==" in marker}
-    assert {name.partition(">")[0] for name in optional} == {"boto3", "desktop-notifier", "icalendar"}
+    assert {name.partition(">")[0] for name in optional} == {
+        "boto3",
+        "desktop-notifier",
+        "icalendar",
+    }

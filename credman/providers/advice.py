@@ -10,6 +10,7 @@ import os
 
 from credman.core.errors import UsageError
 from credman.core.names import check_name
+from credman.providers.ownfiles import read_file
 
 _BUILT_IN = os.path.join(os.path.dirname(__file__), "data")
 
@@ -42,8 +43,7 @@ def _read(path: str) -> int | None:
     import tomllib
 
     try:
-        with open(path, "rb") as file:
-            days = tomllib.load(file).get("rotation_days")
-    except (OSError, ValueError, RecursionError):
+        days = tomllib.loads(read_file(path)).get("rotation_days")
+    except (UsageError, ValueError, RecursionError):
         return None
     return days if type(days) is int and 1 <= days <= 3650 else None

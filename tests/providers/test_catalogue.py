@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from credman.core.errors import NotFound, UsageError
 from credman.core.names import check_name, check_variable
-from credman.providers.catalogue import Provider, check_unique, find_problems
+from credman.providers.advice import find_rotation_days
+from credman.providers.catalogue import Provider, check_unique, find_problems, load_catalogue
 from tests.providers.factories import CATALOGUE, GOOD, make_provider, parse
 
 COUNT = 65
@@ -96,3 +101,28 @@ def test_an_unknown_provider_gives_the_nearest() -> None:
     with pytest.raises(NotFound) as caught:
         CATALOGUE.get("zzzzzz")
     assert "credman providers" in caught.value.hint
+
+
+def test_a_provider_s_advice_is_found_without_reading_the_others(tmp_path: Path) -> None:
+    said = {p.name: p.rotation_days for p in CATALOGUE.providers.values()}
+    assert {name: find_rotation_days(name) for name in said} == said
+    assert {*said.values()} == {None, 90, 180, 365}
+    for name in ("nosuch", "", "../data/npm", "a/b", "\0"):
+        assert find_rotation_days(name) is None
+    folder, own = str(tmp_path), tmp_path / "example.toml"
+    assert find_rotation_days("npm", folder) == 90  # one's own come beside what is built in
+    advice = 'rotation_days = 30\nrotation_basis = "own"\n[[fields]]'
+    own.write_text(GOOD.replace("[[fields]]", advice, 1))
+    assert find_rotation_days("example", folder) == 30
+    assert load_catalogue(folder).providers["example"].rotation_days == 30
+    for text in ("", "rotation_days = 0", 'rotation_days = "30"', "rotation_days = true", "\0"):
+        own.write_text(text)  # what is wrong with it is told where more of it is read
+        assert find_rotation_days("example", folder) is None
+
+
+def test_a_pipe_in_a_provider_s_place_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "npm.toml")
+    code = "import sys; from credman.providers.advice import find_rotation_days as find\n"
+    code += "assert find('npm', sys.argv[1]) is None"
+    argv = [sys.executable, "-c", code, str(tmp_path)]
+    assert subprocess.run(argv, timeout=20, check=False).returncode == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,8 +27,6 @@ from tests.watch.dates import (
     tokens,
     zone,
 )
-
-DAY = timedelta(days=1)
 
 
 def listed(token: Token, now: datetime = NOW, policy: Policy | None = None) -> list[Due]:
@@ -208,7 +207,7 @@ def test_of_one_that_was_left_without_a_date_its_age_counts() -> None:
     ],
 )
 def test_an_old_version_is_to_be_revoked_as_long_as_somebody_could_use_it(
-    state: VersionState, changes: dict[str, object], is_listed: bool
+    state: VersionState, changes: dict[str, Any], is_listed: bool
 ) -> None:
     old = make_version(40, state=state, retiring_at=day(-10), **changes)
     items = listed(make_token(age=10, old=(old,)))
@@ -297,4 +296,4 @@ def test_the_most_urgent_comes_first_and_of_two_the_one_whose_name_does() -> Non
     names = [("b", 5.0), ("A", 5.0), ("c", 1.0)]
     found = due([make_token(name, ends=ends) for name, ends in names], NOW)
     assert [item.key.name for item in found] == ["c", "A", "b"]
-    assert [item.at - NOW for item in found] == [DAY, 5 * DAY, 5 * DAY]
+    assert [item.at for item in found] == [day(1), day(5), day(5)]

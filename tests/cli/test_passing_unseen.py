@@ -1,0 +1,122 @@
+"""What no reminder could show is said by the next command on a terminal, and then forgotten."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from credman.core import wire
+from tests.agent.lanes import DRIVER
+from tests.cli.harness import credman
+from tests.cli.person import Person, person
+from tests.cli.test_passing import COMMANDS, SAID, UNLOCKED, look, make_overdue, stamp, warm
+from tests.cli.test_remind_run import place, tell
+
+PENDING = ["rotate api: overdue since today: credman rotate api", "replace b: expired", "and c"]
+REMINDED = f"reminder: {PENDING[0]}; and 2 more: credman due"
+
+
+def keep_pending() -> None:
+    place("").mkdir(mode=0o700, parents=True, exist_ok=True)
+    place("reminders-pending.txt").write_text("".join(f"{line}\n" for line in PENDING))
+
+
+def is_pending() -> bool:
+    return place("reminders-pending.txt").exists()
+
+
+def screen_of(somebody: Person) -> list[str]:
+    assert somebody.leaves() == 0
+    return somebody.screen.splitlines()
+
+
+@pytest.mark.parametrize("argv", [["list"], ["show", "api"], ["due"], ["providers"]])
+def test_what_could_not_be_shown_is_said_on_a_terminal_once(argv: list[str]) -> None:
+    make_overdue("api")
+    stamp(1)
+    keep_pending()
+    with person(*argv, environ=UNLOCKED) as somebody:
+        somebody.leaves()
+        assert somebody.screen.splitlines().count(REMINDED) == 1
+        assert somebody.screen.splitlines()[-1] == REMINDED
+    assert not is_pending()
+    assert REMINDED not in credman(*argv).stderr
+
+
+def test_from_a_run_of_the_timer_to_the_next_command_of_a_person() -> None:
+    make_overdue("api")
+    stamp(1)
+    assert look("list").exit_code == 0  # the names are in the cache
+    assert tell().exit_code == 0
+    line = "reminder: rotate api: overdue for 10 days: credman rotate api"
+    for times in (1, 0):
+        with person("providers") as somebody:
+            assert screen_of(somebody).count(line) == times
+    assert tell().exit_code == 0 and not is_pending()
+
+
+def test_a_command_that_is_piped_does_not_swallow_it() -> None:
+    make_overdue("api")
+    stamp(1)
+    keep_pending()
+    for argv in (*COMMANDS.values(), ["get", "api"], ["list", "--json"]):
+        assert REMINDED not in credman(*argv).stderr
+    assert is_pending()
+    place("mentioned").unlink()
+    assert look("env").stderr == f"{SAID}\n{REMINDED}\n"  # once a day there as well
+    assert look("env").stderr == "" and is_pending()
+
+
+def test_where_nobody_is_it_is_kept() -> None:
+    make_overdue("api")
+    keep_pending()
+    with person("list", environ={**UNLOCKED, "CI": "1"}) as somebody:
+        assert REMINDED not in screen_of(somebody)
+    assert is_pending()
+
+
+def test_what_fails_does_not_say_it_and_keeps_it() -> None:
+    make_overdue("api")
+    keep_pending()
+    with person("show", "nosuch", environ=UNLOCKED) as somebody:
+        assert somebody.leaves() == 3
+    assert REMINDED not in somebody.screen and is_pending()
+
+
+@pytest.mark.parametrize(
+    ("command", "code"), [("list --json", 0), ("env", 0), ("due --json", 8), ("due --ics", 8)]
+)
+def test_on_a_terminal_what_is_for_machines_stays_as_it_is(
+    command: str, code: int, tmp_path: Path
+) -> None:
+    make_overdue("api")
+    stamp(1)
+    usual = credman(*command.split(), *(["--shell", "sh"] if command == "env" else [])).stdout
+    keep_pending()
+    line = f'exec "$@" {command} > {tmp_path}/out'
+    with person(shell=line, environ={**UNLOCKED, "SHELL": "/bin/sh"}) as somebody:
+        assert somebody.leaves() == code
+    assert somebody.screen == f"{REMINDED}\n" and not is_pending()
+    out = (tmp_path / "out").read_bytes()
+    if "json" in command:
+        assert json.loads(out)["version"] == 1
+    if command != "due --ics":  # a calendar has the moment in it
+        assert out == usual
+
+
+def test_the_agent_says_it_on_a_terminal_as_well() -> None:
+    make_overdue("api")
+    with warm() as (desk, notes):
+        stamp(1)
+        keep_pending()
+        line = f"exec {shlex.join([sys.executable, str(DRIVER), str(notes), 'list'])}"
+        environ = {k: v for k, v in desk.environ.items() if k != "CREDMAN_AGENT"}
+        for is_said in (True, False):
+            with person(shell=f"unset CREDMAN_AGENT; {line}", environ=environ) as somebody:
+                assert (REMINDED in screen_of(somebody)) == is_said
+            assert not is_pending()
+        assert notes.read_bytes().split() == [wire.DONE] * 2

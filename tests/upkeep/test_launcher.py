@@ -1,0 +1,103 @@
+"""Which program a timer calls: one that lasts, or one with a warning."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from credman.core.errors import Unavailable
+from credman.upkeep.launcher import find_launcher
+from tests.upkeep.schedulers import make_system, write_program
+
+
+def make_credman(folder: Path, said: str = "Usage: credman remind COMMAND") -> Path:
+    return write_program(folder, "credman", f'[ "$*" = "remind --help" ] && echo "{said}"')
+
+
+def launch(
+    *folders: Path, python: str = "/usr/bin/python3", is_module: bool = False
+) -> tuple[tuple[str, ...], str]:
+    launcher = find_launcher(make_system(*folders), python=python, is_module=is_module)
+    return launcher.argv, launcher.warning
+
+
+def make_environment(place: Path, mark: str) -> Path:
+    """A virtual environment, or one of conda. Returns: its folder with programs."""
+    if mark == "pyvenv.cfg":
+        venv.create(place, symlinks=True)
+    else:
+        (place / mark).mkdir(parents=True)
+        (place / "bin").mkdir()
+        os.symlink(sys.executable, place / "bin" / "python")
+    return place / "bin"
+
+
+@pytest.mark.parametrize("is_module", [False, True])
+@pytest.mark.parametrize("mark", ["pyvenv.cfg", "conda-meta"])
+def test_a_link_that_lasts_is_called_by_its_own_path(
+    mark: str, is_module: bool, tmp_path: Path
+) -> None:
+    inside = make_environment(tmp_path / "tool", mark)
+    make_credman(inside)
+    lasting = tmp_path / "local" / "bin"
+    lasting.mkdir(parents=True)
+    (lasting / "credman").symlink_to(inside / "credman")
+    python = str(inside / "python")
+    for folders in ((lasting, inside), (inside, lasting)):
+        argv, warning = launch(*folders, python=python, is_module=is_module)
+        assert (argv, warning) == ((str(lasting / "credman"),), "")
+
+
+def test_the_place_of_pipx_is_found_without_path(tmp_path: Path) -> None:
+    own = Path(os.environ["HOME"], ".local", "bin")
+    make_credman(own)
+    assert launch(tmp_path) == ((str(own / "credman"),), "")
+
+
+@pytest.mark.parametrize(
+    ("mark", "kind"),
+    [("pyvenv.cfg", "virtual environment"), ("conda-meta", "conda environment")],
+)
+def test_what_goes_away_with_its_environment_is_warned_of(
+    mark: str, kind: str, tmp_path: Path
+) -> None:
+    inside = make_environment(tmp_path / "project", mark)
+    credman = make_credman(inside)
+    python = str(inside / "python")
+    argv, warning = launch(inside, python=python)
+    assert argv == (str(credman),)
+    assert warning == (
+        f"the timer calls {credman}, which goes away with that {kind}; "
+        "pipx install credman-cli gives it a lasting place"
+    )
+    argv, warning = launch(inside, python=python, is_module=True)
+    assert argv == (python, "-m", "credman")
+    assert f"the timer calls {python}, which goes away with that {kind}; " in warning
+    credman.unlink()
+    assert launch(inside, python=python)[0] == (python, "-m", "credman")
+
+
+def test_another_program_of_the_same_name_is_not_called(tmp_path: Path) -> None:
+    make_credman(tmp_path / "other", said="Usage: credman [OPTIONS] ACTION")
+    make_credman(tmp_path / "ours")
+    assert launch(tmp_path / "other", tmp_path / "ours") == ((str(tmp_path / "ours/credman"),), "")
+
+
+def test_without_any_the_interpreter_is_called(tmp_path: Path) -> None:
+    python = tmp_path / "usr" / "bin" / "python3"
+    argv, warning = launch(tmp_path, python=str(python))
+    assert (argv, warning) == ((str(python), "-m", "credman"), "")
+    with pytest.raises(Unavailable, match="nobody knows which program"):
+        launch(tmp_path, python="")
+
+
+def test_this_credman_is_one_that_a_timer_can_call() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "credman", "remind", "--help"], capture_output=True, check=True
+    )
+    assert done.stdout.startswith(b"Usage: credman remind")

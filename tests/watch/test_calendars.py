@@ -1,0 +1,131 @@
+"""The calendar: read by a strict reader and by another, and an event for each date."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+import vobject
+from hypothesis import given
+from hypothesis import strategies as st
+from icalendar import Calendar
+
+from credman.core.model import Rotation, Stage, Token, VersionState
+from credman.watch.calendars import render_calendar
+from credman.watch.schedule import due
+from tests.watch.dates import DEAD, NOW, ZONES, day, make_token, make_version, tokens, zone
+
+LONG = "n" * 64
+
+
+def render(found: Sequence[Token], now: datetime = NOW) -> str:
+    """Returns: the calendar; it was read by a strict reader, and each line has its right length."""
+    data = render_calendar(due(found, now), now)
+    assert data.endswith(b"\r\n") and data.count(b"\n") == data.count(b"\r\n")
+    assert all(len(line) <= 75 for line in data.split(b"\r\n"))
+    text = data.decode("utf-8")
+    if found:
+        vobject.readOne(text).validate(raiseException=True)
+    return text
+
+
+def events(found: Sequence[Token], now: datetime = NOW) -> list[Any]:
+    return list(Calendar.from_ical(render(found, now)).walk("VEVENT"))
+
+
+def start(event: Any) -> date:
+    found = event.decoded("dtstart")
+    assert isinstance(found, date) and not isinstance(found, datetime)  # the whole day
+    return found
+
+
+def test_an_event_a_date_with_an_alarm_a_reminder() -> None:
+    with zone("UTC"):
+        (event,) = events([make_token("hf", every="90d", place=("prod", "default"))])
+        assert start(event) == date(2027, 2, 20)
+        assert event["summary"] == "rotate hf (prod)"
+        assert event["description"] == "credman rotate hf -e prod"
+        assert event.decoded("dtstamp") == NOW
+        assert event["transp"] == "TRANSPARENT"
+        alarms = list(event.walk("VALARM"))
+        assert [alarm.decoded("trigger").days for alarm in alarms] == [-14, -3]
+        assert {alarm["action"] for alarm in alarms} == {"DISPLAY"}
+        said = {alarm["description"] for alarm in alarms}
+        assert said == {"rotate hf (prod): credman rotate hf -e prod"}
+
+
+def test_the_calendar_says_who_made_it_and_how_often_to_look() -> None:
+    calendar = Calendar.from_ical(render([make_token(every="90d")]))
+    assert (calendar["version"], calendar["x-wr-calname"]) == ("2.0", "credman")
+    assert "credman" in str(calendar["prodid"])
+    assert calendar.decoded("refresh-interval") == timedelta(days=1)
+
+
+def busy() -> Token:
+    old = (
+        make_version(40, state=VersionState.RETIRING, retiring_at=day(-10)),
+        make_version(30, number=2, state=VersionState.COMPROMISED, retiring_at=day(-10)),
+    )
+    begun = Rotation(4, Stage.STAGED, True, day(-1))
+    token = make_token(LONG, every="90d", ends=20, old=old, rotation=begun)
+    return replace(token, versions=(*old, replace(token.current, finding=DEAD)))
+
+
+def test_everything_that_may_be_due_is_an_event_of_its_own() -> None:
+    places = [replace(busy(), key=busy().key._replace(environment=e)) for e in ("dev", "e" * 64)]
+    found = events(places)
+    assert len(found) == 12 and len({event["uid"] for event in found}) == 12
+    for event in found:
+        assert event["uid"].endswith("@credman") and LONG in event["summary"]
+
+
+def test_uids_stay_over_runs_and_over_a_rotation_which_moves_the_date() -> None:
+    token = make_token(every="90d", ends=100)
+    first, again = events([token]), events([token], day(5))
+    assert [event["uid"] for event in first] == [event["uid"] for event in again]
+    rotated = replace(token, versions=(make_version(-80, number=2),))
+    later = {event["uid"]: start(event) for event in events([rotated], day(80))}
+    before = {event["uid"]: start(event) for event in first}
+    assert later.keys() == before.keys()
+    assert sorted((later[uid] - at).days for uid, at in before.items()) == [0, 80]
+    # However its name is written, it is the same token.
+    upper = replace(token, key=token.key._replace(name="API"))
+    assert [event["uid"] for event in events([upper])] == [event["uid"] for event in first]
+
+
+def test_the_day_is_the_local_one_and_so_are_the_alarms() -> None:
+    token = replace(
+        make_token(), versions=(make_version(expires_at=datetime(2027, 1, 1, 23, 30, tzinfo=UTC)),)
+    )
+    with zone("Europe/Berlin"):
+        (event,) = events([token])
+        assert start(event) == date(2027, 1, 2)
+        assert [a.decoded("trigger").days for a in event.walk("VALARM")] == [-14, -3]
+    with zone("America/New_York"):
+        (event,) = events([token])
+        assert start(event) == date(2027, 1, 1)
+
+
+@pytest.mark.parametrize("name", ZONES)
+@pytest.mark.parametrize(
+    "at", [datetime(1, 1, 1), datetime(1970, 1, 1), datetime(9999, 12, 31, 23, 59, 59)], ids=str
+)
+def test_both_ends_of_the_calendar_are_days_of_it(name: str, at: datetime) -> None:
+    token = replace(make_token(), versions=(make_version(expires_at=at.replace(tzinfo=UTC)),))
+    with zone(name):
+        for event in events([token]):
+            assert abs(start(event) - at.date()) <= timedelta(days=1)
+
+
+@given(st.lists(tokens(), max_size=3))
+def test_whatever_is_due_is_a_calendar(found: list[Token]) -> None:
+    with zone("Europe/Berlin"):
+        text = render(found if due(found, NOW) else [])
+    assert text.startswith("BEGIN:VCALENDAR") and text.count("BEGIN:VEVENT") == len(due(found, NOW))
+
+
+def test_with_nothing_due_it_is_an_empty_calendar() -> None:
+    assert list(Calendar.from_ical(render([])).walk("VEVENT")) == []
