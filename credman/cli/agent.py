@@ -115,7 +115,7 @@ def status(invocation: Invocation, json: JsonOption = False) -> Result:
         context.stdout.print(f"{describe(vault)}: unlocked for another {how}")
     if not context.stderr.is_terminal:  # on one every command says it
         with contextlib.suppress(CredmanError):
-            say_pending(context)
+            say_pending(invocation)
     return 0 if vaults else _LOCKED
 
 

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 from credman.cli.context import Context
 from credman.cli.options import Invocation, Result, command
 from credman.cli.render import render_json, render_table
+from credman.core.config import Config
 from credman.core.errors import UsageError
-from credman.core.intervals import Interval, format_instant, parse_interval, to_local
+from credman.core.intervals import Interval, find_day, format_instant, parse_interval
 from credman.core.model import Token, TokenKey
 from credman.core.names import BASE_ENVIRONMENT, DEFAULT_PROFILE, quote_untrusted
 from credman.core.plan import visible_tokens
+from credman.core.policy import Policy
+from credman.core.standing import name_with_place
 from credman.session import Session
 from credman.watch.reminders import command_for, describe, facts, name_in_words
 from credman.watch.schedule import OFF, Due, Kind
@@ -55,17 +59,17 @@ def due(
 
     Example: credman due --within 30d
     """
-    if json and ics:
-        raise UsageError("--json and --ics exclude each other")
+    if ics and (json or policy):
+        raise UsageError(f"--ics and {'--json' if json else '--policy'} exclude each other")
     span = None if within is None else _parse_within(within)
     context, session = invocation.context, invocation.open_session()
     tokens, now = _choose(invocation, session), datetime.now(UTC)
     found = [
         item
-        for item in find_due(tokens, now, invocation.rules)
+        for item in find_due(tokens, now, invocation.make_rules(session))
         if span is None or item.kind not in _DATED or item.at <= span.after(now)
     ]
-    violations = list(_find_violations(session, tokens, now)) if policy else []
+    violations = _find_violations(invocation, session, tokens, now) if policy else []
     invocation.report(session)
     if ics:
         from credman.watch.calendars import render_calendar
@@ -99,29 +103,60 @@ def _choose(invocation: Invocation, session: Session) -> Sequence[Token]:
 
 
 def _find_violations(
-    session: Session, chosen: Sequence[Token], now: datetime
-) -> Sequence[Violation]:
-    snapshot, config = session.snapshot(), session.config
-    keys = {token.key for token in chosen}
-    found: dict[tuple[TokenKey, str, str], Violation] = {}
-    environments = sorted(
-        session.environments().values(), key=lambda e: e.name.casefold() != BASE_ENVIRONMENT
-    )
-    for profile in sorted({t.key.profile for t in snapshot.tokens}):
-        for environment in environments:
-            name = environment.name
-            tokens = visible_tokens(
-                snapshot.tokens, environment=name, profile=profile, isolated=environment.isolated
-            )
-            # The base environment comes first: what is against its policy is said of it alone.
-            for item in find_violations(tokens, name, config.policy_for(name), now):
+    invocation: Invocation, session: Session, chosen: Sequence[Token], now: datetime
+) -> list[Violation]:
+    config, stored = session.config, session.snapshot().tokens
+    policies = _check_providers(invocation, config)
+    environments = list(session.environments().values())
+    if invocation.env is not None:
+        environments = [session.environment()]
+    # The base environment comes first: what is against its policy is said of it alone.
+    environments.sort(key=lambda e: e.name.casefold() != BASE_ENVIRONMENT)
+    compares = any(policies(e.name).may_share_value is False for e in environments)
+    addresses = [a for token in stored for a in secret_addresses(token)] if compares else []
+    values = session.store.reveal(addresses)
+    keys, found = {token.key for token in chosen}, dict[tuple[TokenKey, str, str], Violation]()
+    for environment in environments:
+        name, isolated = environment.name, environment.isolated
+        for profile in sorted({token.key.profile for token in stored}):
+            given = visible_tokens(stored, environment=name, profile=profile, isolated=isolated)
+            for item in (
+                *find_violations(given, name, policies(name), now),
+                *find_shared_values(given, name, policies(name), stored, values),
+            ):
                 found.setdefault((item.token, item.rule, item.reason), item)
-    if any(p.may_share_value is False for p in (config.policy, *config.policies.values())):
-        addresses = [a for token in snapshot.tokens for a in secret_addresses(token)]
-        values = session.store.reveal(addresses)
-        for item in find_shared_values(snapshot.tokens, config.policy_for, values):
-            found[item.token, item.rule, item.reason] = item
     return [item for item in found.values() if item.token in keys]
+
+
+def _check_providers(invocation: Invocation, config: Config) -> Callable[[str], Policy]:
+    """Returns: the policy of an environment, with the providers' own names.
+
+    Raises:
+        UsageError: there is no provider of a name that a policy allows.
+    """
+    named = (config.policy, *config.policies.values())
+    if not any(policy.providers for policy in named):
+        return config.policy_for
+    catalogue = invocation.context.catalogue
+
+    def find(name: str) -> str:
+        provider = catalogue.find(name)
+        if provider is None:
+            place = invocation.context.paths.config_file
+            raise UsageError(
+                f"{place}: providers: no provider named {name}", hint="credman providers lists them"
+            )
+        return provider.name
+
+    own = {name: find(name) for policy in named for name in policy.providers or ()}
+
+    def policy_for(environment: str) -> Policy:
+        policy = config.policy_for(environment)
+        if policy.providers is None:
+            return policy
+        return replace(policy, providers=tuple(own[name] for name in policy.providers))
+
+    return policy_for
 
 
 def _facts(
@@ -171,7 +206,7 @@ def _print(
                 item.key.environment,
                 *([item.key.profile] if has_profiles else []),
                 item.kind.value,
-                to_local(item.at).date().isoformat(),
+                find_day(item.at).isoformat(),
                 describe(item, now),
                 command_for(item),
             ]
@@ -209,10 +244,12 @@ def _note_rest(
     if policy and not any(p.forbids for p in (config.policy, *config.policies.values())):
         context.note(f"no policy is configured: [policy] in {context.paths.config_file}")
     keys = {item.key for item in found if item.kind in _DATED}
-    free = sorted({t.key.name for t in tokens if t.key not in keys and _is_to_be_kept(t)})
+    free = [t.key for t in tokens if t.key not in keys and _is_to_be_kept(t)]
     if span is None and free:
-        named = ", ".join(free[:3]) + (" …" if len(free) > 3 else "")
-        context.note(f"no date for {named}: credman schedule NAME --every 90d")
+        first, *more = sorted(free, key=TokenKey.folded)
+        rest = f" and {len(more)} more" if more else ""
+        place = name_with_place(first)
+        context.note(f"no date for {first.name}{rest}: credman schedule {place} --every 90d")
 
 
 def _is_to_be_kept(token: Token) -> bool:

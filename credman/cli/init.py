@@ -3,8 +3,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from credman.cli.create import create_store
+from credman.cli.namecache import remember_names
 from credman.cli.options import Invocation, command
 from credman.core.errors import Refused
+from credman.stores.base import Snapshot
 
 if TYPE_CHECKING:
     import typer
@@ -37,3 +39,6 @@ def init(
             hint="credman add NAME stores a token in it",
         )
     create_store(invocation, store, recovery_file=recovery_file, no_keyring=no_keyring)
+    # Reminders know then that there is nothing to remind of.
+    nothing = Snapshot("", (), ())
+    remember_names(invocation.context, invocation.config, invocation.store_url, nothing)

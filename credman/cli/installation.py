@@ -32,7 +32,7 @@ _SECRET = {
 }
 
 
-_EXTRAS = {"aws": "boto3"}
+EXTRAS = {"aws": "boto3", "calendar": "icalendar", "notify": "desktop-notifier"}
 """What each extra of the distribution installs."""
 
 
@@ -102,7 +102,7 @@ def how_to_add(extra: str) -> str:
         return f"pip install {wanted}"
     match _find_installer(str(found.locate_file(""))):
         case "installed by pipx":
-            return f"pipx inject {DISTRIBUTION} {_EXTRAS[extra]}"
+            return f"pipx inject {DISTRIBUTION} {EXTRAS[extra]}"
         case "installed by uv tool":
             return f"uv tool install {wanted}"
     return f"{sys.executable or 'python'} -m pip install {wanted}"

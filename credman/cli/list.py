@@ -56,7 +56,7 @@ def list_tokens(
         mention_overdue(invocation, session)
         _note_recovery(invocation, session)
         return
-    now, rules = datetime.now(UTC), invocation.rules
+    now, rules = datetime.now(UTC), invocation.make_rules(session)
     dates = {t.key: find_rotation_date(t, rules(t)) for t in tokens}
     headers = ["NAME", "VARIABLE", "FROM", "AGE", "EXPIRES", "ROTATE", "STATE"]
     if all:

@@ -8,28 +8,30 @@ which nobody evaluates but ``parsing``.
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from credman.cli import COMMANDS
 from credman.cli.context import Context
 from credman.cli.keeping import Handover, keep, may_use_agent
-from credman.cli.namecache import remember_names
+from credman.cli.namecache import Names, name_store, recall_names, remember_names
 from credman.cli.pending import tell_pending
 from credman.cli.unlock import PassphraseSource
 from credman.core.config import Config, load_config
 from credman.core.errors import UsageError
 from credman.core.model import Token
 from credman.core.names import check_name, looks_like_value
-from credman.core.scope import Selection
+from credman.core.scope import Scope, Selection
 from credman.session import Session
 from credman.stores.base import SCHEMES, Keeper, Store, Surroundings, open_store
 
 if TYPE_CHECKING:
     from credman.output.process import Execution
     from credman.upkeep.common import Providers
-    from credman.watch.schedule import Rules
+    from credman.watch.schedule import Due, Rules
 
     Result = Execution | int | None
 else:
@@ -129,6 +131,14 @@ class Invocation:
         return self._url(self.config)
 
     @property
+    def store_key(self) -> str:
+        """What stands for the store in the record of reminders, however its URL is written."""
+        import hashlib
+
+        name = name_store(self.context, self.store_url)
+        return hashlib.sha256(os.fsencode(name)).hexdigest()[:12]
+
+    @property
     def providers(self) -> Providers:
         """Whom to ask about tokens."""
         if self._providers is None:
@@ -137,12 +147,36 @@ class Invocation:
             self._providers = make_providers(self.context, self.config)
         return self._providers
 
-    @property
-    def rules(self) -> Callable[[Token], Rules]:
-        """What counts for a token besides its own schedule."""
+    def make_rules(self, session: Session) -> Callable[[Token], Rules]:
+        """Returns: what counts for a token besides its own schedule."""
         from credman.cli.planning import make_rules
 
-        return make_rules(self.config, self.context.paths.providers)
+        tokens = session.snapshot().tokens
+        folder = self.context.paths.providers
+        return make_rules(self.config, folder, session.environments(), tokens)
+
+    def recall_names(self) -> Names | None:
+        """Returns: what was noted of the store last, without opening it; None: nothing."""
+        return recall_names(self.context, self.config, self.store_url)
+
+    def list_noted(self, now: datetime) -> list[Due] | None:
+        """Args: now: UTC.
+
+        Returns:
+            What is to be done some day, as far as it is known without opening the store; None:
+            nothing is known.
+        """
+        names = self.recall_names()
+        if names is None:
+            return None
+        from credman.cli.planning import make_rules
+        from credman.watch.schedule import due
+
+        scope = Scope(self.config, Selection())
+        environments = scope.environments(names.environments, names.tokens)
+        folder = self.context.paths.providers
+        rules = make_rules(self.config, folder, environments, names.tokens)
+        return due(names.tokens, now, rules)
 
     def open_session(self) -> Session:
         config, environ = self.config, self.context.environ
@@ -214,7 +248,7 @@ class Command:
             # What is typed from now on is for the shell: it is not to be lost.
             invocation.context.terminal.release()
             invocation.remember_names()
-            tell_pending(invocation.context)
+            tell_pending(invocation)
             return result
         finally:
             invocation.context.terminal.release()

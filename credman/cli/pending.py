@@ -4,47 +4,76 @@ from __future__ import annotations
 
 import contextlib
 import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
 
 from credman.cli.context import Context
 from credman.core.errors import CredmanError
 from credman.core.paths import PENDING_REMINDERS
 
+if TYPE_CHECKING:
+    from credman.watch.schedule import Due
 
-def tell_pending(context: Context) -> None:
+
+class Source(Protocol):
+    """What is known of a store, and by whom it is asked."""
+
+    context: Context
+
+    @property
+    def store_key(self) -> str: ...
+
+    def list_noted(self, now: datetime) -> list[Due] | None: ...
+
+
+def tell_pending(source: Source) -> None:
     """Says, to a person, what a reminder could not show him; then it is forgotten. Never fails."""
+    context = source.context
     if not context.stderr.is_terminal or context.is_unattended:
         return
     with contextlib.suppress(CredmanError, OSError):
-        if not os.path.lexists(_find(context)):  # whoever has nothing to say loads nothing
+        if not _is_there(context):
             return
         from credman.stores import disk
         from credman.upkeep.reminding import forget_pending, reminders_file
 
-        # Else a line that is added meanwhile would be forgotten unsaid.
+        # Else what is added meanwhile would be forgotten unsaid.
         path = reminders_file(context.paths.state)
-        with disk.locked(f"{path}.lock", what="the reminders", seconds=0):
-            if say_pending(context):
-                forget_pending(path)
+        with disk.locked(f"{path}.lock", what="the record of reminders", seconds=0):
+            say_pending(source)
+            forget_pending(path, source.store_key)
 
 
-def say_pending(context: Context) -> bool:
-    """Returns: whether there was anything to say.
+def say_pending(source: Source) -> None:
+    """Says in one line what a reminder could not show, if there is such a thing.
 
     Raises:
         CredmanError: nobody knows where it would be written down.
     """
-    if not os.path.lexists(_find(context)):
-        return False
+    lines = list_pending(source)
+    if lines:
+        first, *more = lines
+        rest = f"; and {len(more)} more: credman due" if more else ""
+        source.context.note(f"reminder: {first}{rest}")
+
+
+def list_pending(source: Source) -> list[str]:
+    """Returns: what a reminder could not show and what is still to be done, one line each, as it is
+    now: of a token that was rotated or removed since there is nothing to say.
+
+    Raises:
+        CredmanError: nobody knows where it would be written down.
+    """
+    if not _is_there(source.context):  # whoever has nothing to say loads nothing
+        return []
     from credman.upkeep.reminding import find_pending, reminders_file
+    from credman.watch.reminders import render_pending
 
-    lines = find_pending(reminders_file(context.paths.state))
-    if not lines:
-        return False
-    first, *more = lines
-    rest = f"; and {len(more)} more: credman due" if more else ""
-    context.note(f"reminder: {first}{rest}")
-    return True
+    now = datetime.now(UTC)
+    path = reminders_file(source.context.paths.state)
+    ids = find_pending(path, source.store_key)
+    return render_pending(ids, source.list_noted(now) or (), now)
 
 
-def _find(context: Context) -> str:
-    return os.path.join(context.paths.state, PENDING_REMINDERS)
+def _is_there(context: Context) -> bool:
+    return os.path.lexists(os.path.join(context.paths.state, PENDING_REMINDERS))

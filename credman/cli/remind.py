@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 from credman.cli.options import Invocation, command
+from credman.cli.pending import list_pending
 from credman.cli.render import render_json
 from credman.cli.timers import describe, facts_of, make_job, parse_scheduler, show_pieces
 from credman.core.errors import Refused
@@ -28,8 +29,8 @@ def remind_install(
         str | None,
         typer.Option(
             "--scheduler",
-            metavar="NAME",
-            help="systemd, launchd, cron or tasks, whatever the system has",
+            metavar="WHICH",
+            help="One of systemd, launchd, cron, tasks",
         ),
     ] = None,
     hook: Annotated[
@@ -102,7 +103,7 @@ def remind_status(invocation: Invocation, json: JsonOption = False) -> int | Non
 
     Also what came of its last run, and what nobody could be shown.
 
-    8 if it is not active, or what it calls is gone.
+    8 if it is not active, what it calls is gone, or its last run failed.
 
     Example: credman remind status
     """
@@ -114,6 +115,7 @@ def remind_status(invocation: Invocation, json: JsonOption = False) -> int | Non
     state = scheduling.find_state(standing, context.environ, context.cwd)
     record = load_record(reminders_file(state))
     last_at = record.last_run_at
+    pending = list_pending(invocation)
     if json:
         facts = {
             "installed": bool(standing),
@@ -121,7 +123,7 @@ def remind_status(invocation: Invocation, json: JsonOption = False) -> int | Non
             "last_run_at": last_at and format_instant(last_at),
             "last_result": record.last_result,
             "last_run_well": record.is_well,
-            "pending": list(record.pending),
+            "pending": pending,
         }
         context.stdout.print(render_json(facts))
     else:
@@ -132,7 +134,8 @@ def remind_status(invocation: Invocation, json: JsonOption = False) -> int | Non
             lines.append(
                 ("last run", f"{last_at.astimezone():%Y-%m-%d %H:%M}, {record.last_result}")
             )
-        lines += [("not shown", line) for line in record.pending]
+        lines += [("not shown", line) for line in pending]
         for what, text in lines:
             context.stdout.print(f"{what:<9}  {quote_untrusted(text)}")
-    return None if all(one.is_well for one in standing) else _FINDINGS
+    is_well = record.is_well and all(one.is_well for one in standing)
+    return None if is_well else _FINDINGS

@@ -76,7 +76,7 @@ def schedule(
         session.change_token(token.key, apply)
     token = session.token(name)
     invocation.report(session)
-    rules = invocation.rules(token)
+    rules = invocation.make_rules(session)(token)
     dates = {item.kind: item for item in due([token], now, lambda _: rules)}
     if json:
         invocation.context.stdout.print(render_json({"schedule": _facts(token, rules, dates)}))
@@ -156,6 +156,8 @@ def _render_date(item: Due | None, now: datetime) -> str:
 
 
 def _render_reminders(token: Token, rules: Rules) -> str:
+    if rules.is_silent(token):
+        return OFF
     points = [str(interval) for interval in rules.find_reminders(token)]
     return f"{' and '.join(points)} before, and on the day" if points else "on the day"
 

@@ -68,7 +68,7 @@ def show(invocation: Invocation, name: NameArgument, json: JsonOption = False) -
         *((f"version {v.number}", v.state.value) for v in token.versions if v != token.current),
         *_describe_finding(token),
         ("expires", _render_expiry_date(token, now)),
-        ("rotate", _render_interval(token, invocation.rules(token), now)),
+        ("rotate", _render_interval(token, invocation.make_rules(session)(token), now)),
         ("state", render_state(token, now)),
         ("note", quote_untrusted(token.note) or NOTHING),
     ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from credman.cli.configuration import change_config
 from credman.cli.create import create_store
 from credman.cli.keychange import confirm
-from credman.cli.namecache import forget_names
+from credman.cli.namecache import forget_names, remember_names
 from credman.cli.options import Invocation, command
 from credman.cli.unlock import PassphraseSource
 from credman.core.errors import (
@@ -69,6 +69,8 @@ def store_move(
         for warning in move.warnings:
             context.warn(warning)
     forget_names(context, chosen or usual)
+    with contextlib.suppress(CredmanError):
+        remember_names(context, config, target.name, target.open().snapshot())
     if not moved.tokens:
         context.note("nothing is left to move")
     elif source.find_previous():

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from credman.cli.options import Invocation, Result, command
 from credman.cli.render import render_json
-from credman.core.errors import CredmanError, Unavailable
-from credman.core.model import Token
+from credman.core.errors import CredmanError, LockTimeout, Unavailable
 from credman.upkeep.hooks import run_hook, split_command
 from credman.upkeep.reminding import Outcome, note_failure, reminders_file, run_reminders
 from credman.watch.reminders import Reminder
-from credman.watch.schedule import due
+from credman.watch.schedule import Due
 
 if TYPE_CHECKING:
     import typer
@@ -41,10 +40,17 @@ def remind_run(
         split_command(command)
     path = reminders_file(context.paths.state)
     try:
-        dues = due(_recall(invocation), now, invocation.rules)
+        dues = _list(invocation, now)
         record, reminders = run_reminders(
-            path, dues, now, lambda reminders: _tell(invocation, reminders, command)
+            path,
+            invocation.store_key,
+            dues,
+            now,
+            lambda reminders: _tell(invocation, reminders, command),
         )
+    except LockTimeout:
+        context.note("another run is telling what is due")
+        return None
     except CredmanError as error:
         note_failure(path, now, error.message)
         raise
@@ -57,20 +63,18 @@ def remind_run(
     return None if record.is_well else CredmanError.exit_code
 
 
-def _recall(invocation: Invocation) -> Sequence[Token]:
-    from credman.cli.namecache import recall_names
-
+def _list(invocation: Invocation, now: datetime) -> list[Due]:
     if invocation.config.cache == _OFF:
         raise Unavailable(
             "the cache is off, and reminders know tokens from nowhere else",
             hint='cache = "on" in the configuration; it holds names and dates, never a value',
         )
-    names = recall_names(invocation.context, invocation.config, invocation.store_url)
-    if names is None:
+    dues = invocation.list_noted(now)
+    if dues is None:
         raise Unavailable(
             "nothing is known of the tokens yet", hint="credman list notes their names and dates"
         )
-    return names.tokens
+    return dues
 
 
 def _tell(invocation: Invocation, reminders: Sequence[Reminder], command: str | None) -> Outcome:

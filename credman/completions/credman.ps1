@@ -434,7 +434,7 @@ Register-ArgumentCompleter -Native -CommandName 'credman', 'credman.exe' -Script
             Positionals = @()
             Options = @(
                 '--at||text|When, in local time'
-                '--scheduler||token|systemd, launchd, cron or tasks, whatever the system has'
+                '--scheduler||=systemd,launchd,cron,tasks|One of systemd, launchd, cron, tasks'
                 '--command||text|What is due goes to it as well, as JSON'
                 '--dry-run|||Show what would be written, and write nothing'
                 '-y --yes|||Do not ask'

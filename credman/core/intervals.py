@@ -22,6 +22,7 @@ _INSTANT = re.compile(
 
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_LAST_SECOND = time(23, 59, 59)
 _BEGINNING, _END = (moment.replace(tzinfo=UTC) for moment in (datetime.min, datetime.max))
 
 
@@ -161,8 +162,15 @@ def to_local(moment: datetime) -> datetime:
         return moment
 
 
+def find_day(moment: datetime) -> date:
+    """Returns: the local day; of what was given as a date, that date, wherever it is read."""
+    if moment.time() == _LAST_SECOND and moment.utcoffset() == timedelta():
+        return moment.date()
+    return to_local(moment).date()
+
+
 def render_day(moment: datetime, now: datetime) -> str:
-    """Returns: the local day: ``24 Nov``, with its year if it is not this one."""
-    day, today = to_local(moment), to_local(now)
+    """Returns: the day: ``24 Nov``, with its year if it is not this one."""
+    day, today = find_day(moment), to_local(now)
     year = "" if day.year == today.year else f" {day.year:04}"
     return f"{day.day} {_MONTHS[day.month - 1]}{year}"

@@ -21,7 +21,8 @@ class Policy:
     Args:
         rotate_every: for tokens that have no schedule of their own.
         max_age: at most, whatever a token's own schedule says.
-        remind: how long before a date to remind of it, the longest first; none: not at all.
+        remind: how long before a date to remind of it, the longest first; none: not at all,
+            not even on the day.
         grace: how long an old version may live on.
         must_expire: a token without a known end is against it.
         providers: whose tokens are allowed, in lower case.

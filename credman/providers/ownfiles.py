@@ -25,7 +25,9 @@ def read_own(folder: str) -> tuple[tuple[str, str], ...]:
     except OSError as error:
         raise _cannot_read(folder, (error.strerror or "failed").lower()) from None
     names = sorted(name for name in found if name.endswith(".toml") and name[0] != ".")
-    return tuple((name.removesuffix(".toml"), read_file(os.path.join(folder, name))) for name in names)
+    return tuple(
+        (name.removesuffix(".toml"), read_file(os.path.join(folder, name))) for name in names
+    )
 
 
 def read_file(path: str) -> str:

@@ -86,7 +86,7 @@ class System:
         try:
             out, err = process.communicate(data, timeout=seconds)
         except subprocess.TimeoutExpired:
-            _end(process)
+            end(process)
             # Not read to its end: somebody that it started may keep it open.
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream is not None:
@@ -96,8 +96,8 @@ class System:
         return Done(process.returncode, out, err)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    # With all that it has started, which a session of its own keeps together.
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ends it with all that it has started, which a session of its own keeps together."""
     if os.name == "posix":
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -6,12 +6,11 @@ Rule: it runs without a shell, has an end, and gets names and dates, never a val
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
-import signal
 from collections.abc import Mapping
 
 from credman.core.errors import UsageError
+from credman.upkeep.calling import end
 
 SECONDS = 60.0
 _WITHHELD = ("CREDMAN_PASSPHRASE", "CREDMAN_PASSPHRASE_COMMAND")
@@ -70,9 +69,7 @@ def run_hook(
             with contextlib.suppress(OSError):
                 process.stdin.close()
         if process.poll() is None:
-            with contextlib.suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            end(process)
     code = process.returncode
     if code < 0:
         return f"the command was ended by signal {-code}"

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 from credman.core.errors import CredmanError
 from credman.core.intervals import format_instant, parse_instant
-from credman.core.names import quote_untrusted
 from credman.core.paths import PENDING_REMINDERS, make_private_directory
 from credman.stores import disk
 from credman.watch.reminders import Reminder, Told, choose_reminders, remember
@@ -24,7 +23,8 @@ from credman.watch.schedule import Due
 
 _VERSION = 1
 _MAX_BYTES = 8 * 1024 * 1024
-_LOCK_SECONDS = 30.0
+_LOCK_SECONDS = 90.0
+"""Longer than telling takes, with a hook that hangs."""
 _MOST_PENDING = 50
 
 
@@ -45,11 +45,11 @@ class Record:
     """What is known of the runs until now.
 
     Args:
-        told: what was told of each thing to do, by its id.
+        told: what was told of each thing to do, by its store and its id.
         last_run_at: UTC.
         last_result: in words.
         is_well: whether that run did all that it was to do.
-        pending: what could not be shown to anybody yet, one line each.
+        pending: the ids of what could not be shown to anybody yet.
     """
 
     told: Mapping[str, Sequence[Told]] = field(default_factory=dict)
@@ -79,6 +79,7 @@ def load_record(path: str) -> Record:
 
 def run_reminders(
     path: str,
+    store: str,
     dues: Sequence[Due],
     now: datetime,
     tell: Callable[[Sequence[Reminder]], Outcome],
@@ -87,6 +88,7 @@ def run_reminders(
 
     Args:
         path: of the record.
+        store: whose tokens they are: two stores may hold tokens of one name.
         now: UTC.
         tell: tells somebody.
 
@@ -94,21 +96,27 @@ def run_reminders(
         The record as it is now, and what was told.
 
     Raises:
+        LockTimeout: another run is telling them.
         CredmanError: the record cannot be written.
     """
     make_private_directory(os.path.dirname(path))
-    with disk.locked(f"{path}.lock", what="the reminders", seconds=_LOCK_SECONDS):
+    with disk.locked(f"{path}.lock", what="the record of reminders", seconds=_LOCK_SECONDS):
         record = load_record(path)
-        reminders = choose_reminders(dues, now, record.told)
+        head = f"{store} "
+        own = {k.removeprefix(head): v for k, v in record.told.items() if k.startswith(head)}
+        reminders = choose_reminders(dues, now, own)
         record = replace(record, last_run_at=now, last_result="nothing was due", is_well=True)
         if reminders:
             outcome = tell(reminders)
             count = "1 reminder" if len(reminders) == 1 else f"{len(reminders)} reminders"
             if not outcome.has_reached:
-                record = replace(record, pending=_keep_pending(path, reminders))
+                ids = [f"{head}{reminder.id}" for reminder in reminders]
+                record = replace(record, pending=_keep_pending(path, ids))
+            others = {k: v for k, v in record.told.items() if not k.startswith(head)}
+            told = remember(own, reminders, dues, now)
             record = replace(
                 record,
-                told=remember(record.told, reminders, dues, now),
+                told=others | {f"{head}{key}": items for key, items in told.items()},
                 last_result=f"{count}: {outcome.result}",
                 is_well=outcome.is_well,
             )
@@ -120,23 +128,38 @@ def note_failure(path: str, now: datetime, reason: str) -> None:
     """Writes down that a run came to nothing. Never fails."""
     with contextlib.suppress(CredmanError, OSError):
         make_private_directory(os.path.dirname(path))
-        with disk.locked(f"{path}.lock", what="the reminders", seconds=_LOCK_SECONDS):
+        with disk.locked(f"{path}.lock", what="the record of reminders", seconds=_LOCK_SECONDS):
             record = load_record(path)
             _write(path, replace(record, last_run_at=now, last_result=reason, is_well=False))
 
 
-def find_pending(path: str) -> tuple[str, ...]:
-    """Returns: what could not be shown yet, one line each; nothing if it cannot be read."""
+def find_pending(path: str, store: str | None = None) -> tuple[str, ...]:
+    """Args: store: None: of all of them, each id with its store before it.
+
+    Returns:
+        The ids of what could not be shown yet; nothing if they cannot be read.
+    """
     try:
         data = disk.read_own_file(_pending_file(path), limit=_MAX_BYTES) or b""
     except CredmanError:
         return ()
-    return tuple(quote_untrusted(line) for line in data.decode("utf-8", "replace").splitlines())
+    lines = data.decode("utf-8", "replace").splitlines()
+    if store is None:
+        return tuple(lines)
+    head = f"{store} "
+    return tuple(line.removeprefix(head) for line in lines if line.startswith(head))
 
 
-def forget_pending(path: str) -> None:
-    """It was shown. Never fails."""
-    with contextlib.suppress(OSError):
+def forget_pending(path: str, store: str) -> None:
+    """It was shown. To be called under the lock of the record.
+
+    Raises:
+        OSError
+    """
+    rest = [line for line in find_pending(path) if not line.startswith(f"{store} ")]
+    if rest:
+        disk.replace_lightly(_pending_file(path), "".join(f"{line}\n" for line in rest).encode())
+    else:
         os.unlink(_pending_file(path))
 
 
@@ -165,10 +188,9 @@ def _pending_file(path: str) -> str:
     return os.path.join(os.path.dirname(path), PENDING_REMINDERS)
 
 
-def _keep_pending(path: str, reminders: Sequence[Reminder]) -> tuple[str, ...]:
-    """Returns: all that is pending now. What is told again after a failure stands there once."""
-    new = [reminder.line for reminder in reminders]
-    lines = tuple(dict.fromkeys((*new, *find_pending(path))))[:_MOST_PENDING]
+def _keep_pending(path: str, ids: Sequence[str]) -> tuple[str, ...]:
+    """Returns: all that is pending now, each once."""
+    lines = tuple(dict.fromkeys((*ids, *find_pending(path))))[:_MOST_PENDING]
     file = _pending_file(path)
     try:
         disk.replace_lightly(file, "".join(f"{line}\n" for line in lines).encode())

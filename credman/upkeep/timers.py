@@ -181,6 +181,10 @@ class SystemdTimer:
         return "" if done.code == 0 else done.said
 
 
+class _Forbidden(Unavailable):
+    """The user may not have a crontab."""
+
+
 class CronTimer:
     """A few lines in the user's crontab."""
 
@@ -197,7 +201,10 @@ class CronTimer:
         return [Piece("your crontab", render_block(job))]
 
     def find(self) -> Found | None:
-        block = find_block(self._read()) if self._program else None
+        try:
+            block = find_block(self._read()) if self._program else None
+        except _Forbidden:
+            return None  # who may not have a crontab has none
         return None if block is None else Found(parse_block(block), True)
 
     def is_as(self, job: Job) -> bool:
@@ -209,7 +216,10 @@ class CronTimer:
         return ""
 
     def remove(self) -> list[str]:
-        crontab = self._read() if self._program else ""
+        try:
+            crontab = self._read() if self._program else ""
+        except _Forbidden:
+            return []
         rest = merge_crontab(crontab, None)
         if rest == crontab:
             return []
@@ -233,6 +243,8 @@ class CronTimer:
         # Only this is an empty one: what cannot be read must not be written over. The second is
         # what busybox says.
         said = done.err.lower()
+        if b"not allowed" in said:  # by cron.allow or cron.deny
+            raise _Forbidden(f"cannot read your crontab: {done.said}")
         if b"no crontab for" in said or (b"can't open" in said and b"no such file" in said):
             return ""
         raise Unavailable(

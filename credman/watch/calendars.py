@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from credman.core.errors import MissingExtra
-from credman.core.intervals import to_local
+from credman.core.intervals import find_day
 from credman.watch.reminders import command_for, summarize
 from credman.watch.schedule import Due, Kind
 
 _NAMESPACE = UUID("6b3d6f0a-6b1e-5c0e-9d43-0d6a3c6ff7a1")
+_ON_THE_DAY = timedelta(hours=9)
 _PRODUCT = "-//credman//credman due//EN"
 
 
@@ -40,7 +41,7 @@ def render_calendar(found: Sequence[Due], now: datetime) -> bytes:
     calendar.add("x-wr-calname", "credman")
     calendar.add("refresh-interval", vDuration(timedelta(days=1)), parameters={"VALUE": "DURATION"})
     for item in found:
-        day = to_local(item.at).date()
+        day = find_day(item.at)
         event = Event()
         event.add("uid", f"{_make_uid(item)}@credman")
         event.add("dtstamp", now.replace(microsecond=0))
@@ -48,11 +49,12 @@ def render_calendar(found: Sequence[Due], now: datetime) -> bytes:
         event.add("summary", summarize(item))
         event.add("description", command_for(item))
         event.add("transp", "TRANSPARENT")  # nobody is busy on that day
-        for _, interval in item.reminders:
+        before = [find_day(interval.before(item.at)) - day for _, interval in item.reminders]
+        for trigger in () if item.is_silent else (*before, _ON_THE_DAY):
             alarm = Alarm()
             alarm.add("action", "DISPLAY")
             alarm.add("description", f"{summarize(item)}: {command_for(item)}")
-            alarm.add("trigger", to_local(interval.before(item.at)).date() - day)
+            alarm.add("trigger", trigger)
             event.add_component(alarm)
         calendar.add_component(event)
     return bytes(calendar.to_ical())

@@ -6,7 +6,7 @@ latest is told: the earlier ones would say what is not true any more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -85,10 +85,11 @@ def choose_reminders(
     found = []
     for due in dues:
         stage = due.find_stage(now)
-        if stage is not None:
+        if stage is not None and not due.is_silent:
             reminder = Reminder(due, stage.replace(microsecond=0), now)  # as it is written down
             before = (item for item in told.get(reminder.id, ()) if item.at <= now + _TOLERANCE)
-            if not any(item.stage >= reminder.stage for item in before):
+            is_undated = due.kind is Kind.REPLACEMENT
+            if not any(is_undated or item.stage >= reminder.stage for item in before):
                 found.append(reminder)
     return found
 
@@ -113,10 +114,25 @@ def remember(
     return kept
 
 
+def render_pending(ids: Collection[str], dues: Iterable[Due], now: datetime) -> list[str]:
+    """Args: ids: of what was to be told.
+
+    Returns:
+        One line for each of them that is still to be done, as it is now.
+    """
+    return [
+        Reminder(due, stage, now).line
+        for due in dues
+        if id_of(due) in ids and (stage := due.find_stage(now)) is not None
+    ]
+
+
 def id_of(due: Due) -> str:
-    """Returns: the same as long as it is the same thing to do: a new date is another one."""
+    """Returns: the same as long as it is the same thing to do: a new date is another one, but where
+    the date is only when it was noticed last."""
     place = "/".join(due.key.folded())
-    return f"{place}#{due.version} {due.kind.value} {due.at.date().isoformat()}"
+    date = "" if due.kind is Kind.REPLACEMENT else f" {due.at.date().isoformat()}"
+    return f"{place}#{due.version} {due.kind.value}{date}"
 
 
 def summarize(due: Due) -> str:

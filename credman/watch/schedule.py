@@ -8,7 +8,7 @@ come twice, and one that jumps makes nothing be skipped.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 
@@ -81,6 +81,11 @@ class Rules:
             return tuple(filter(None, map(find_interval, own)))
         return USUAL_REMINDERS if self.policy.remind is None else self.policy.remind
 
+    def is_silent(self, token: Token) -> bool:
+        """Whether nobody is to be reminded of it, not even on the day."""
+        own = token.schedule.remind_before
+        return own == (OFF,) or (not own and self.policy.remind == ())
+
     def find_grace(self, token: Token, version: Version) -> Interval:
         """Returns: how long a version may live on once it has a successor."""
         for text in (version.grace, token.schedule.grace):
@@ -99,6 +104,7 @@ class Due:
         since: when it began to run, UTC.
         at: by when it is to be done, UTC.
         reminders: when to remind of it, ascending, each with how long before; all between the two.
+        is_silent: nobody is to be reminded of it.
     """
 
     token: Token
@@ -107,6 +113,7 @@ class Due:
     since: datetime
     at: datetime
     reminders: tuple[tuple[datetime, Interval], ...] = ()
+    is_silent: bool = False
 
     @property
     def key(self) -> TokenKey:
@@ -136,7 +143,12 @@ def due(
     Returns:
         All that is to be done some day, the most urgent first.
     """
-    found = [item for token in tokens for item in _list(token, now, rules(token))]
+    found: list[Due] = []
+    for token in tokens:
+        counts = rules(token)
+        items = _list(token, now, counts)
+        is_silent = counts.is_silent(token)
+        found += (replace(item, is_silent=True) for item in items) if is_silent else items
     return sorted(found, key=lambda d: (d.at, d.key.folded(), d.kind.value, d.version))
 
 

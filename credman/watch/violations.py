@@ -6,12 +6,11 @@ included: that is what its programs get.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 
-from credman.core.model import Address, Token, TokenKey
+from credman.core.model import Address, Token, TokenKey, VersionState
 from credman.core.policy import Policy
 from credman.core.secret import Secret
 from credman.core.standing import name_with_place
@@ -47,38 +46,52 @@ def find_violations(
 
 
 def find_shared_values(
+    given: Sequence[Token],
+    environment: str,
+    policy: Policy,
     tokens: Sequence[Token],
-    policy_for: Callable[[str], Policy],
     values: Mapping[Address, Secret],
 ) -> Iterator[Violation]:
-    """The same secret value in two environments, where the policy of one of them forbids it.
+    """The same secret value in another environment, where the policy forbids it.
 
     Args:
+        given: the tokens that the environment gives.
         tokens: all of the store.
-        policy_for: the policy of an environment.
-        values: of the tokens' current versions.
+        values: at ``secret_addresses`` of all of them.
     """
-    places = [
-        (values[address].to_bytes(), token.key)
-        for token in tokens
-        for address in secret_addresses(token)
-        if address in values
-    ]
-    for _, same in groupby(sorted(places), key=lambda place: place[0]):
-        keys = sorted({key for _, key in same})
-        for key in keys:
-            others = [k for k in keys if k.environment.casefold() != key.environment.casefold()]
-            if others and policy_for(key.environment).may_share_value is False:
-                names = ", ".join(_place(other) for other in others)
-                reason = f"has the same value as {names}"
-                yield Violation(key, key.environment, "same_value", reason)
+    if policy.may_share_value is not False:
+        return
+    places: dict[bytes, set[TokenKey]] = {}
+    for token in tokens:
+        for address in secret_addresses(token):
+            if address in values:
+                places.setdefault(values[address].to_bytes(), set()).add(token.key)
+    for token in given:
+        home = token.key.environment.casefold()
+        own = [values[a].to_bytes() for a in secret_addresses(token) if a in values]
+        others = {
+            key
+            for value in own
+            for key in places.get(value, ())
+            if key.environment.casefold() != home
+        }
+        if others:
+            names = ", ".join(_place(other) for other in sorted(others))
+            reason = f"has the same value as {names}"
+            yield Violation(token.key, environment, "same_value", reason)
 
 
 def secret_addresses(token: Token) -> list[Address]:
-    """Returns: where the secret values of a token's current version are."""
-    version = token.current
-    secret = [f.name for f in token.fields if f.secret and f.name in version.fields]
-    return [Address(token.key, version.number, name) for name in secret]
+    """Returns: where the secret values are that a token has now, and those of its old versions that
+    may still be alive."""
+    secret = [f.name for f in token.fields if f.secret]
+    return [
+        Address(token.key, version.number, name)
+        for version in token.versions
+        if version.state is not VersionState.STAGED
+        for name in secret
+        if name in version.fields
+    ]
 
 
 def _judge(token: Token, policy: Policy, now: datetime) -> Iterator[tuple[str, str]]:
