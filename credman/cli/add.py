@@ -20,7 +20,7 @@ from credman.cli.values import (
     refuse_value_as_argument,
 )
 from credman.core.errors import Interrupted, NotFound, UsageError, VaultExists
-from credman.core.intervals import parse_date, parse_duration, parse_interval
+from credman.core.intervals import OFF, parse_date, parse_duration, parse_interval
 from credman.core.model import Field, Recipe, Schedule, TokenKey
 from credman.core.names import (
     BASE_ENVIRONMENT,
@@ -275,7 +275,7 @@ def _check_note(note: str) -> str:
 def _schedule(expires: str | None, rotate_every: str | None) -> Schedule:
     try:
         option = "--rotate-every"
-        if rotate_every is not None:
+        if rotate_every not in (None, OFF):
             parse_interval(rotate_every)
         option = "--expires"
         expires_at = None if expires is None else parse_date(expires)

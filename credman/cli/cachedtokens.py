@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from credman.core.errors import UsageError
-from credman.core.intervals import find_interval, format_instant, parse_instant
+from credman.core.intervals import OFF, find_interval, format_instant, parse_instant
 from credman.core.model import (
     Field,
     Finding,
@@ -26,8 +26,6 @@ from credman.core.model import (
     VersionState,
 )
 from credman.core.names import check_name, check_variable_grammar
-
-_OFF = "off"
 
 
 def token_to_json(token: Token) -> dict[str, object]:
@@ -47,6 +45,8 @@ def token_to_json(token: Token) -> dict[str, object]:
                 **_fate_to_json(version),
             }
             for version in token.versions
+            # Of what is gone nobody is reminded, and there may be thousands.
+            if version.fields or version == token.current
         ],
         "expires_at": token.expires_at and format_instant(token.expires_at),
         "rotate_every": _interval_or_none(schedule.rotate_every),
@@ -87,7 +87,7 @@ def _name_or_none(name: str | None) -> str | None:
 
 
 def _interval_or_none(text: str | None) -> str | None:
-    return text if text == _OFF or find_interval(text) is not None else None
+    return text if text == OFF or find_interval(text) is not None else None
 
 
 def _intervals(texts: Iterable[str]) -> list[str]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from credman.cli.context import Context
 from credman.cli.options import Invocation, Result, command
+from credman.cli.pending import forget_said
 from credman.cli.render import render_json, render_table
 from credman.core.config import Config
 from credman.core.errors import UsageError
-from credman.core.intervals import Interval, find_day, format_instant, parse_interval
+from credman.core.intervals import OFF, Interval, find_day, format_instant, parse_interval
 from credman.core.model import Token, TokenKey
 from credman.core.names import BASE_ENVIRONMENT, DEFAULT_PROFILE, quote_untrusted
 from credman.core.plan import visible_tokens
@@ -18,7 +19,7 @@ from credman.core.policy import Policy
 from credman.core.standing import name_with_place
 from credman.session import Session
 from credman.watch.reminders import command_for, describe, facts, name_in_words
-from credman.watch.schedule import OFF, Due, Kind
+from credman.watch.schedule import Due, Kind
 from credman.watch.schedule import due as find_due
 from credman.watch.violations import (
     Violation,
@@ -74,11 +75,13 @@ def due(
     if ics:
         from credman.watch.calendars import render_calendar
 
-        context.stdout.write(render_calendar(found, now))
+        context.stdout.write(render_calendar(found, now, owner=invocation.store_key))
     elif json:
         context.stdout.print(render_json(_facts(found, violations, now, policy=policy)))
     else:
         _print(context, found, violations, now)
+        if invocation.env is None and invocation.profile is None and span is None:
+            forget_said(invocation)
         _note_rest(invocation, tokens, found, now, policy=policy, span=span)
     is_overdue = any(item.is_overdue(now) for item in found)
     return FINDINGS if is_overdue or violations else None
@@ -93,13 +96,20 @@ def _parse_within(text: str) -> Interval:
 
 def _choose(invocation: Invocation, session: Session) -> Sequence[Token]:
     # Not by CREDMAN_ENV: whoever works in one environment is reminded of the others as well.
-    if invocation.env is not None:
-        return session.visible()
     tokens = session.snapshot().tokens
     if invocation.profile is not None:
         folded = session.profile().casefold()
-        return [token for token in tokens if token.key.profile.casefold() == folded]
-    return tokens
+        tokens = tuple(token for token in tokens if token.key.profile.casefold() == folded)
+    if invocation.env is None:
+        return tokens
+    chosen = session.environment()
+    return [
+        token
+        for profile in sorted({token.key.profile for token in tokens})
+        for token in visible_tokens(
+            tokens, environment=chosen.name, profile=profile, isolated=chosen.isolated
+        )
+    ]
 
 
 def _find_violations(
@@ -189,6 +199,10 @@ def _print(
         from credman.cli.timeline import render_timeline
 
         context.stdout.print(render_timeline(context, found, now))
+    elif context.stdout.is_terminal:
+        for item in found:
+            words = f"{describe(item, now)}: {command_for(item)}"
+            context.stdout.print(f"{name_in_words(item)} – {words}")
     elif found:
         has_profiles = any(item.key.profile != DEFAULT_PROFILE for item in found)
         headers = [
@@ -231,7 +245,8 @@ def _note_rest(
 ) -> None:
     context = invocation.context
     # A line that has no bar has its command.
-    dated = [item for item in found if item.kind in _DATED and context.stdout.is_terminal]
+    has_bars = context.stdout.is_terminal and context.stdout.width >= _NARROWEST
+    dated = [item for item in found if item.kind in _DATED and has_bars]
     overdue = [item for item in dated if item.is_overdue(now)]
     for item in overdue[:_MOST_HINTS]:
         context.note(f"{name_in_words(item)} – {describe(item, now)}: {command_for(item)}")
@@ -243,7 +258,7 @@ def _note_rest(
     config = invocation.config
     if policy and not any(p.forbids for p in (config.policy, *config.policies.values())):
         context.note(f"no policy is configured: [policy] in {context.paths.config_file}")
-    keys = {item.key for item in found if item.kind in _DATED}
+    keys = {item.key for item in found if item.kind is not Kind.REVOCATION}
     free = [t.key for t in tokens if t.key not in keys and _is_to_be_kept(t)]
     if span is None and free:
         first, *more = sorted(free, key=TokenKey.folded)

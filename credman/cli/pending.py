@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -28,8 +29,13 @@ class Source(Protocol):
 
 def tell_pending(source: Source) -> None:
     """Says, to a person, what a reminder could not show him; then it is forgotten. Never fails."""
+    if not source.context.is_unattended:
+        _take(source, lambda: say_pending(source))
+
+
+def _take(source: Source, say: Callable[[], None]) -> None:
     context = source.context
-    if not context.stderr.is_terminal or context.is_unattended:
+    if not context.stderr.is_terminal:
         return
     with contextlib.suppress(CredmanError, OSError):
         if not _is_there(context):
@@ -40,8 +46,13 @@ def tell_pending(source: Source) -> None:
         # Else what is added meanwhile would be forgotten unsaid.
         path = reminders_file(context.paths.state)
         with disk.locked(f"{path}.lock", what="the record of reminders", seconds=0):
-            say_pending(source)
+            say()
             forget_pending(path, source.store_key)
+
+
+def forget_said(source: Source) -> None:
+    """For what shows all of it to a person anyway. Never fails."""
+    _take(source, lambda: None)
 
 
 def say_pending(source: Source) -> None:
@@ -67,12 +78,12 @@ def list_pending(source: Source) -> list[str]:
     if not _is_there(source.context):  # whoever has nothing to say loads nothing
         return []
     from credman.upkeep.reminding import find_pending, reminders_file
-    from credman.watch.reminders import render_pending
+    from credman.watch.reminders import find_reminders
 
     now = datetime.now(UTC)
     path = reminders_file(source.context.paths.state)
     ids = find_pending(path, source.store_key)
-    return render_pending(ids, source.list_noted(now) or (), now)
+    return [r.line for r in find_reminders(ids, source.list_noted(now) or (), now)]
 
 
 def _is_there(context: Context) -> bool:

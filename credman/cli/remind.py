@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 from credman.cli.options import Invocation, command
-from credman.cli.pending import list_pending
+from credman.cli.pending import forget_said, list_pending
 from credman.cli.render import render_json
 from credman.cli.timers import describe, facts_of, make_job, parse_scheduler, show_pieces
 from credman.core.errors import Refused
@@ -24,7 +24,9 @@ _FINDINGS = 8
 @command(selecting=False)
 def remind_install(
     invocation: Invocation,
-    at: Annotated[str, typer.Option("--at", metavar="HH:MM", help="When, in local time")] = "09:00",
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="HH:MM", help="When, in local time; else 09:00")
+    ] = None,
     scheduler: Annotated[
         str | None,
         typer.Option(
@@ -44,8 +46,9 @@ def remind_install(
 ) -> None:
     """Install a timer that tells once a day what is due.
 
-    What will be written is shown first. It lies in your own folders or in your crontab, and needs
-    no passphrase: the timer reads names and dates, never a value.
+    What will be written is shown first; what is not said stays as the present timer has it. It lies
+    in your own folders or in your crontab, and needs no passphrase: the timer reads names and
+    dates, never a value.
 
     Example: credman remind install --at 08:30
     """
@@ -53,7 +56,8 @@ def remind_install(
     system = System(context.inherited)
     timers = scheduling.list_timers(system)
     timer = scheduling.choose_timer(timers, parse_scheduler(scheduler))
-    job, launcher = make_job(invocation, system, at, hook)
+    former = scheduling.find_job(timers)
+    job, launcher = make_job(invocation, system, at, hook, former)
     pieces = timer.render(job)
     others = scheduling.list_others(timers, timer)
     title = timer.scheduler.title
@@ -137,5 +141,6 @@ def remind_status(invocation: Invocation, json: JsonOption = False) -> int | Non
         lines += [("not shown", line) for line in pending]
         for what, text in lines:
             context.stdout.print(f"{what:<9}  {quote_untrusted(text)}")
+        forget_said(invocation)
     is_well = record.is_well and all(one.is_well for one in standing)
     return None if is_well else _FINDINGS

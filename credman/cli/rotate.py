@@ -76,6 +76,7 @@ def rotate(
             wait=time.sleep,
             show=person.show_on_terminal,
             reopen=invocation.open_session,
+            rules=invocation.make_rules(session),
         )
         if abort:
             rotator.abort(is_sure=yes)

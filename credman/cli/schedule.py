@@ -9,6 +9,7 @@ from credman.cli.options import Invocation, command
 from credman.cli.render import NOTHING, render_json
 from credman.core.errors import UsageError
 from credman.core.intervals import (
+    OFF,
     format_instant,
     parse_date,
     parse_interval,
@@ -17,7 +18,7 @@ from credman.core.intervals import (
 from credman.core.model import Schedule, Token
 from credman.core.names import quote_untrusted
 from credman.watch.reminders import describe
-from credman.watch.schedule import OFF, Due, Kind, Origin, Rules, due
+from credman.watch.schedule import Due, Kind, Origin, Rules, due
 
 if TYPE_CHECKING:
     import typer
@@ -47,13 +48,13 @@ def schedule(
         str | None,
         typer.Option("--grace", metavar="7d", help="How long an old version is to live on"),
     ] = None,
-    off: Annotated[bool, typer.Option("--off", help="No rotation, no date, nothing")] = False,
+    off: Annotated[bool, typer.Option("--off", help="No rotation, and no date")] = False,
     json: JsonOption = False,
 ) -> None:
     """Say how often a token is to be rotated, when it expires, and when to remind of it.
 
-    Without options it shows what counts. Each option takes off as well, and default for what the
-    configuration or its provider says.
+    Without options it shows what counts. --every, --expires and --remind take off as well, and each
+    option takes default, for what the configuration or its provider says.
 
     Example: credman schedule hf --every 90d --remind 14d,3d
     """
@@ -62,15 +63,15 @@ def schedule(
     now = datetime.now(UTC)
     if off and any(value is not None for value in given.values()):
         raise UsageError("--off stands alone")
-    change = Schedule(rotate_every=OFF, remind_before=(OFF,)) if off else None
-    if change is not None or any(value is not None for value in given.values()):
+    if off or any(value is not None for value in given.values()):
         token = session.own_token(name)
         _parse(Schedule(), given, now)
 
         def apply(stored: Token) -> Token:
             kept = stored.schedule
-            if change is not None:
-                return replace(stored, schedule=replace(change, extra=kept.extra))
+            if off:
+                kept = replace(kept, rotate_every=OFF, expires_at=None)
+                return replace(stored, schedule=kept)
             return replace(stored, schedule=_parse(kept, given, now))
 
         session.change_token(token.key, apply)
@@ -108,7 +109,7 @@ def _parse(kept: Schedule, given: dict[str, str | None], now: datetime) -> Sched
             kept = replace(kept, remind_before=points)
         if grace is not None:
             option = "--grace"
-            text = None if grace in (OFF, _DEFAULT) else grace
+            text = None if grace == _DEFAULT else grace
             if text is not None:
                 parse_interval(text)
             kept = replace(kept, grace=text)

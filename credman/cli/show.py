@@ -16,10 +16,11 @@ from credman.cli.render import (
     render_state,
     token_facts,
 )
+from credman.core.intervals import OFF
 from credman.core.model import Token
 from credman.core.names import quote_untrusted
 from credman.core.secret import Secret, mask
-from credman.watch.schedule import OFF, Origin, Rules, find_rotation_date
+from credman.watch.schedule import Origin, Rules, find_rotation_date
 
 if TYPE_CHECKING:
     from credman.cli.parameters import JsonOption, NameArgument

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import typer
 
 _OFF = "off"
+_MOST_SHOWN = 8
 
 
 @command(selecting=False)
@@ -46,7 +47,7 @@ def remind_run(
             invocation.store_key,
             dues,
             now,
-            lambda reminders: _tell(invocation, reminders, command),
+            lambda new, again: _tell(invocation, new, again, command),
         )
     except LockTimeout:
         context.note("another run is telling what is due")
@@ -77,16 +78,25 @@ def _list(invocation: Invocation, now: datetime) -> list[Due]:
     return dues
 
 
-def _tell(invocation: Invocation, reminders: Sequence[Reminder], command: str | None) -> Outcome:
+def _tell(
+    invocation: Invocation,
+    reminders: Sequence[Reminder],
+    again: Sequence[Reminder],
+    command: str | None,
+) -> Outcome:
     from credman.watch.notifications import Notification, notify
 
     context = invocation.context
     shown = [Notification(r.title, r.text, r.is_urgent) for r in reminders]
+    if len(shown) > _MOST_SHOWN:  # hundreds, each to be closed by hand, are as good as none
+        rest = f"and {len(shown) - _MOST_SHOWN + 1} more tokens are due"
+        shown[_MOST_SHOWN - 1 :] = [Notification(rest, "credman due", is_urgent=True)]
     problem = notify(shown, context.inherited)
     said = [f"not shown on the desktop: {problem}" if problem else "shown on the desktop"]
-    failure = ""
+    said, failure = said if reminders else [], ""
     if command is not None:
-        text = render_json({"reminders": [r.to_json() for r in reminders]}).encode()
+        given = [r.to_json() for r in (*again, *reminders)]
+        text = render_json({"reminders": given}).encode()
         failure = run_hook(command, text, environ=context.inherited, cwd=context.cwd)
         said.append(failure or "given to the command")
     # Whoever names a command wants it told there; before a desktop there may be nobody. Without

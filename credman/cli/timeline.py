@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from credman.cli.context import Context
 from credman.core.names import DEFAULT_PROFILE
-from credman.watch.reminders import command_for, describe
+from credman.watch.reminders import command_for, count_days, describe
 from credman.watch.schedule import Due, Kind
 
 AGE, LIMIT, POINT, TODAY, OVER, BEYOND = "─", "┤", "╎", "█", "▓", "→"
@@ -113,11 +113,13 @@ def _draw(item: Due, now: datetime, width: int, span: int) -> str:
 
 
 def _state(item: Due, now: datetime) -> str:
+    days = abs(count_days(item.at, now))
     if item.is_overdue(now):
-        days = max((now - item.at).days, 1)
-        return "expired" if item.kind is Kind.EXPIRY else f"overdue {days} d"
-    days = -((now - item.at) // timedelta(days=1))
-    return f"expires in {days} d" if item.kind is Kind.EXPIRY else f"in {days} d"
+        if item.kind is Kind.EXPIRY:
+            return "expired"
+        return f"overdue {days} d" if days else "overdue"
+    ends = f"in {days} d" if days else "today"
+    return f"expires {ends}" if item.kind is Kind.EXPIRY else ends
 
 
 def _colour(item: Due, now: datetime) -> str:

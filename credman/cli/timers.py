@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from credman.cli.context import Context
@@ -35,10 +37,16 @@ def parse_scheduler(text: str | None) -> Scheduler | None:
         raise UsageError("there is no scheduler of that name", hint=f"one of {known}") from None
 
 
+_USUAL_TIME = "09:00"
+
+
 def make_job(
-    invocation: Invocation, system: System, at: str, hook: str | None
+    invocation: Invocation, system: System, at: str | None, hook: str | None, former: Job | None
 ) -> tuple[Job, Launcher]:
-    """Args: at: as it was typed; hook: a command of the user's own.
+    """Args:
+        at: as it was typed.
+        hook: a command of the user's own.
+        former: what the present timer does: it says what was not given.
 
     Returns:
         What the timer is to do, and by which program.
@@ -51,17 +59,22 @@ def make_job(
     from credman.upkeep.launcher import find_launcher
 
     context = invocation.context
+    if at is None:
+        at = _USUAL_TIME if former is None else f"{former.at:%H:%M}"
     moment = parse_time(at)
+    words = () if former is None else former.command
+    store = invocation.store or find_option(words, "--store")
+    hook = hook if hook is not None else find_option(words, "--command")
     environ = choose_variables(context.environ, context.paths, context.cwd)
-    words = ["remind", "run"]
-    if invocation.store:
-        words += ["--store", lasting_url(invocation.store, context.cwd)]
+    words = ("remind", "run")
+    if store:
+        words += ("--store", lasting_url(store, context.cwd))
     invocation.open_store()  # a URL that is none is refused now, not every day
-    for url in (invocation.store, environ.get("CREDMAN_STORE")):
+    for url in (store, environ.get("CREDMAN_STORE")):
         _check_url(context, url or "")
     if hook is not None:
-        _check_hook(context, hook)
-        words += ["--command", hook]
+        _check_hook(context, system, hook)
+        words += ("--command", hook)
     import __main__
 
     # The name is another one where it was started as a script, and where it is a library.
@@ -70,10 +83,20 @@ def make_job(
     return Job((*launcher.argv, *words), environ, moment), launcher
 
 
-def _check_hook(context: Context, hook: str) -> None:
+def find_option(words: Sequence[str], option: str) -> str | None:
+    """Returns: what follows it."""
+    return next((value for name, value in pairwise(words) if name == option), None)
+
+
+def _check_hook(context: Context, system: System, hook: str) -> None:
     from credman.upkeep.hooks import split_command
 
-    split_command(hook)  # what is no command is refused now, not every day
+    program, *_ = split_command(hook)  # what is no command is refused now, not every day
+    if not os.path.isabs(program):
+        place = system.find(program) or "it is not found"
+        context.warn(f"--command is looked up along the timer's PATH, which is short: {place}")
+    elif not os.access(program, os.X_OK):
+        context.warn(f"--command cannot be executed: {program}")
     if _may_hold_token(context, hook):
         raise Refused(
             "the command may hold a token, and a timer's file is no place for one",

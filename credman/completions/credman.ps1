@@ -405,7 +405,7 @@ Register-ArgumentCompleter -Native -CommandName 'credman', 'credman.exe' -Script
                 '--expires||text|When it ends by itself: 2027-03-31'
                 '--remind||text|How long before to remind of it'
                 '--grace||text|How long an old version is to live on'
-                '--off|||No rotation, no date, nothing'
+                '--off|||No rotation, and no date'
                 '--json|||Print JSON'
                 '-e --env||environment|Environment; CREDMAN_ENV, else default'
                 '-p --profile||profile|Profile; CREDMAN_PROFILE, else default'
@@ -433,7 +433,7 @@ Register-ArgumentCompleter -Native -CommandName 'credman', 'credman.exe' -Script
         'remind install' = @{
             Positionals = @()
             Options = @(
-                '--at||text|When, in local time'
+                '--at||text|When, in local time; else 09:00'
                 '--scheduler||=systemd,launchd,cron,tasks|One of systemd, launchd, cron, tasks'
                 '--command||text|What is due goes to it as well, as JSON'
                 '--dry-run|||Show what would be written, and write nothing'

@@ -140,6 +140,8 @@ def _environments(table: object, source: str) -> dict[str, Environment]:
     found: dict[str, Environment] = {}
     for name, options in table.items():
         _check(source, "environment", name)
+        if name.casefold() in {known.casefold() for known in found}:
+            raise UsageError(f"{source}: environments.{name} stands there twice")
         if not isinstance(options, dict) or set(options) - {"isolated", "policy"}:
             hint = "known: isolated, policy"
             raise UsageError(f"{source}: environments.{name} holds an unknown key", hint=hint)

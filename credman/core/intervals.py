@@ -12,6 +12,8 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from credman.core.errors import UsageError
 
+OFF = "off"
+"""In place of an interval: there is to be none."""
 _INTERVAL = re.compile(r"([1-9][0-9]{0,3})(d|w|mo|y)", re.ASCII)
 _MINUTES = re.compile(r"[0-9]+m", re.ASCII)
 _DURATION = re.compile(r"([1-9][0-9]{0,3})(s|m|min|h|d)", re.ASCII)

@@ -8,9 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-from credman.core.config import Config
 from credman.core.errors import Refused, UsageError
-from credman.core.intervals import Interval
 from credman.core.model import Address, Field, Finding, Liveness, Token, TokenKey, Version
 from credman.core.paths import Paths, make_private_directory
 from credman.core.secret import Secret
@@ -21,7 +19,6 @@ from credman.providers.places import check_url
 from credman.providers.verdicts import Verdict, utc_now
 from credman.session import Session
 from credman.stores import disk
-from credman.watch.schedule import Rules
 
 
 class Person(Protocol):
@@ -69,13 +66,6 @@ class Providers:
 
     def find(self, token: Token) -> Provider | None:
         return None if token.provider is None else self.catalogue.find(token.provider)
-
-    def find_rules(self, config: Config, token: Token) -> Rules:
-        """Returns: what counts for a token besides its own schedule."""
-        provider = self.find(token)
-        days = None if provider is None else provider.rotation_days
-        advice = None if days is None else Interval(days=days)
-        return Rules(config.policy_for(token.key.environment), advice)
 
     def ask(
         self,

@@ -22,7 +22,7 @@ from credman.upkeep.common import (
     make_finding,
 )
 from credman.watch import rotation
-from credman.watch.schedule import Rules
+from credman.watch.schedule import Rules, usual_rules
 
 _WAITS_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0)
 """A value that was made just now is not known everywhere at once: AWS takes about ten seconds."""
@@ -37,6 +37,7 @@ class Finisher:
         wait: between two questions whether a new value is known.
         show: puts a text before the person who is there, and nowhere else; says whether it did.
         reopen: gives the session anew, where its store cannot be written to any more.
+        rules: what counts for a token besides its own schedule.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Finisher:
         wait: Waiting,
         show: Callable[[str], bool] = lambda text: False,
         reopen: Callable[[], Session] | None = None,
+        rules: Callable[[Token], Rules] = usual_rules,
     ) -> None:
         self._session = session
         self._providers = providers
@@ -56,13 +58,14 @@ class Finisher:
         self._token = token
         self._wait = wait
         self._show = show
+        self._find_rules = rules
         self._reopen = reopen or (lambda: session)
         self._provider = providers.find(token)
         self._title = token.key.name if self._provider is None else self._provider.title
 
     @property
     def _rules(self) -> Rules:
-        return self._providers.find_rules(self._session.config, self._token)
+        return self._find_rules(self._token)
 
     @property
     def _staged(self) -> Version:

@@ -6,6 +6,7 @@ Rule: it runs without a shell, has an end, and gets names and dates, never a val
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 from collections.abc import Mapping
 
@@ -21,7 +22,7 @@ def split_command(command: str) -> list[str]:
     if "\0" in command or "\n" in command:
         raise UsageError("--command holds a line end")
     try:
-        words = shlex.split(command)
+        words = shlex.split(command, posix=os.name == "posix")
     except ValueError:
         raise UsageError("--command cannot be split into words: a quote is not closed") from None
     if not words or not words[0].strip():

@@ -2,7 +2,7 @@
 
 A path inside of an environment goes when the environment is made anew, and ``uvx`` and ``pipx run``
 keep theirs in a cache. The links that ``pipx`` and ``uv tool`` put beside other programs last, so
-their own path counts, not what they lead to.
+their own path is called, not what they lead to.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from credman.upkeep.calling import System
 
 PROGRAM = "credman"
 _MARKS = {"pyvenv.cfg": "virtual environment", "conda-meta": "conda environment"}
+_KEPT = ("pipx_metadata.json", "uv-receipt.toml")
 _PROBE_SECONDS = 30.0
 
 
@@ -59,9 +60,16 @@ def find_launcher(system: System, *, python: str, is_module: bool) -> Launcher:
 
 
 def find_environment(path: str) -> str | None:
-    """Returns: what kind of environment a program lies in, links not followed; None: in none."""
-    root = os.path.dirname(os.path.dirname(path))
-    return next((k for m, k in _MARKS.items() if os.path.exists(os.path.join(root, m))), None)
+    """Returns: what kind of environment a program lies in that may go away; None: it lasts. A link
+    lasts as long as what it leads to: those of ``pipx`` and ``uv tool`` are made anew with it."""
+
+    def find_kind(root: str) -> str | None:
+        return next((k for m, k in _MARKS.items() if os.path.exists(os.path.join(root, m))), None)
+
+    roots = [os.path.dirname(os.path.dirname(p)) for p in (path, os.path.realpath(path))]
+    here, there = map(find_kind, roots)
+    is_kept = any(os.path.exists(os.path.join(roots[1], mark)) for mark in _KEPT)
+    return here or (None if is_kept else there)
 
 
 def _own_folders(system: System) -> tuple[str, ...]:

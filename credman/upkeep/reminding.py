@@ -18,20 +18,20 @@ from credman.core.errors import CredmanError
 from credman.core.intervals import format_instant, parse_instant
 from credman.core.paths import PENDING_REMINDERS, make_private_directory
 from credman.stores import disk
-from credman.watch.reminders import Reminder, Told, choose_reminders, remember
+from credman.watch.reminders import Reminder, Told, choose_reminders, find_reminders, remember
 from credman.watch.schedule import Due
 
 _VERSION = 1
 _MAX_BYTES = 8 * 1024 * 1024
 _LOCK_SECONDS = 90.0
 """Longer than telling takes, with a hook that hangs."""
-_MOST_PENDING = 50
 
 
 class Outcome(NamedTuple):
     """Args:
     has_reached: somebody was told.
-    is_well: all that was to be tried worked, as far as it is there.
+    is_well: all that was to be tried worked, as far as it is there; what was not sent is tried
+        again by the next run.
     result: in words.
     """
 
@@ -50,6 +50,7 @@ class Record:
         last_result: in words.
         is_well: whether that run did all that it was to do.
         pending: the ids of what could not be shown to anybody yet.
+        unsent: the ids of what a command was to be given, and failed.
     """
 
     told: Mapping[str, Sequence[Told]] = field(default_factory=dict)
@@ -57,6 +58,7 @@ class Record:
     last_result: str = ""
     is_well: bool = True
     pending: tuple[str, ...] = ()
+    unsent: tuple[str, ...] = ()
 
 
 def reminders_file(state: str) -> str:
@@ -82,7 +84,7 @@ def run_reminders(
     store: str,
     dues: Sequence[Due],
     now: datetime,
-    tell: Callable[[Sequence[Reminder]], Outcome],
+    tell: Callable[[Sequence[Reminder], Sequence[Reminder]], Outcome],
 ) -> tuple[Record, list[Reminder]]:
     """Tells what there is to tell. Two runs at once do not tell anything twice.
 
@@ -90,7 +92,7 @@ def run_reminders(
         path: of the record.
         store: whose tokens they are: two stores may hold tokens of one name.
         now: UTC.
-        tell: tells somebody.
+        tell: tells somebody what is new, and sends again what could not be sent.
 
     Returns:
         The record as it is now, and what was told.
@@ -105,20 +107,24 @@ def run_reminders(
         head = f"{store} "
         own = {k.removeprefix(head): v for k, v in record.told.items() if k.startswith(head)}
         reminders = choose_reminders(dues, now, own)
+        unsent = {k.removeprefix(head) for k in record.unsent if k.startswith(head)}
+        again = find_reminders(unsent - {r.id for r in reminders}, dues, now)
         record = replace(record, last_run_at=now, last_result="nothing was due", is_well=True)
-        if reminders:
-            outcome = tell(reminders)
-            count = "1 reminder" if len(reminders) == 1 else f"{len(reminders)} reminders"
+        if reminders or again:
+            outcome = tell(reminders, again)
+            ids = [f"{head}{reminder.id}" for reminder in (*reminders, *again)]
             if not outcome.has_reached:
-                ids = [f"{head}{reminder.id}" for reminder in reminders]
                 record = replace(record, pending=_keep_pending(path, ids))
+            rest = tuple(k for k in record.unsent if not k.startswith(head))
             others = {k: v for k, v in record.told.items() if not k.startswith(head)}
             told = remember(own, reminders, dues, now)
+            count = "1 reminder" if len(ids) == 1 else f"{len(ids)} reminders"
             record = replace(
                 record,
                 told=others | {f"{head}{key}": items for key, items in told.items()},
                 last_result=f"{count}: {outcome.result}",
                 is_well=outcome.is_well,
+                unsent=rest if outcome.is_well else (*rest, *ids),
             )
         _write(path, record)
     return record, reminders
@@ -190,7 +196,7 @@ def _pending_file(path: str) -> str:
 
 def _keep_pending(path: str, ids: Sequence[str]) -> tuple[str, ...]:
     """Returns: all that is pending now, each once."""
-    lines = tuple(dict.fromkeys((*ids, *find_pending(path))))[:_MOST_PENDING]
+    lines = tuple(dict.fromkeys((*ids, *find_pending(path))))
     file = _pending_file(path)
     try:
         disk.replace_lightly(file, "".join(f"{line}\n" for line in lines).encode())
@@ -210,7 +216,8 @@ def _parse(record: Mapping[str, Any], pending: tuple[str, ...]) -> Record:
         for key, items in record["told"].items()
     }
     at = None if last["at"] is None else parse_instant(last["at"])
-    return Record(told, at, str(last["result"]), last["well"] is True, pending)
+    unsent = tuple(str(key) for key in record["unsent"])
+    return Record(told, at, str(last["result"]), last["well"] is True, pending, unsent)
 
 
 def _write(path: str, record: Record) -> None:
@@ -224,7 +231,12 @@ def _write(path: str, record: Record) -> None:
         "result": record.last_result,
         "well": record.is_well,
     }
-    said = {"version": _VERSION, "told": told, "last_run": last}
+    said = {
+        "version": _VERSION,
+        "told": told,
+        "last_run": last,
+        "unsent": list(record.unsent),
+    }
     data = json.dumps(said, separators=(",", ":")).encode("ascii")
     try:
         disk.replace_lightly(path, data)

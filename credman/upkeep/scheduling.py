@@ -101,6 +101,16 @@ def lasting_url(url: str, cwd: str) -> str:
     return f"file:{os.path.join(cwd, rest)}"
 
 
+def find_job(timers: Sequence[Timer]) -> Job | None:
+    """Returns: what the timer does that is there; None: there is none that is understood.
+
+    Raises:
+        Unavailable: it cannot be told.
+    """
+    found = (timer.find() for timer in timers)
+    return next((one.job for one in found if one is not None and one.job is not None), None)
+
+
 def list_others(timers: Sequence[Timer], chosen: Timer) -> list[Timer]:
     """Returns: the other ones that are installed.
 

@@ -7,11 +7,11 @@ leaves none behind; and no event holds anything but names, dates and what to typ
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 from uuid import UUID, uuid5
 
 from credman.core.errors import MissingExtra
-from credman.core.intervals import find_day
+from credman.core.intervals import find_day, format_instant
 from credman.watch.reminders import command_for, summarize
 from credman.watch.schedule import Due, Kind
 
@@ -20,9 +20,10 @@ _ON_THE_DAY = timedelta(hours=9)
 _PRODUCT = "-//credman//credman due//EN"
 
 
-def render_calendar(found: Sequence[Due], now: datetime) -> bytes:
+def render_calendar(found: Sequence[Due], now: datetime, *, owner: str) -> bytes:
     """Args:
         found: what is due.
+        owner: tells this store from others that are in the same calendar.
         now: UTC.
 
     Returns:
@@ -42,8 +43,10 @@ def render_calendar(found: Sequence[Due], now: datetime) -> bytes:
     calendar.add("refresh-interval", vDuration(timedelta(days=1)), parameters={"VALUE": "DURATION"})
     for item in found:
         day = find_day(item.at)
+        if day.year == MAXYEAR:  # no calendar has a day after its last one
+            continue
         event = Event()
-        event.add("uid", f"{_make_uid(item)}@credman")
+        event.add("uid", f"{_make_uid(item, owner)}@credman")
         event.add("dtstamp", now.replace(microsecond=0))
         event.add("dtstart", day)
         event.add("summary", summarize(item))
@@ -60,8 +63,9 @@ def render_calendar(found: Sequence[Due], now: datetime) -> bytes:
     return bytes(calendar.to_ical())
 
 
-def _make_uid(item: Due) -> UUID:
-    what = [*item.key.folded(), item.kind.value]
+def _make_uid(item: Due, owner: str) -> UUID:
+    first = min(version.created_at for version in item.token.versions)
+    what = [owner, *item.key.folded(), format_instant(first), item.kind.value]
     if item.kind is Kind.REVOCATION:  # of these a token may have several
         what.append(str(item.version))
     return uuid5(_NAMESPACE, "/".join(what))

@@ -79,7 +79,7 @@ def notify(
         if not given:
             return ""
         if is_linux:
-            show_on_bus(given, find_bus(environ), seconds=seconds)
+            _show_on_a_bus(given, environ, seconds)
         else:
             show_by_library(given, seconds=seconds)
     except NotShown as error:
@@ -91,6 +91,26 @@ def notify(
             return _NOT_REACHED
         return f"it failed: {type(error).__name__}"
     return ""
+
+
+def _show_on_a_bus(
+    notifications: Sequence[Notification], environ: Mapping[str, str], seconds: float
+) -> None:
+    told = "DBUS_SESSION_BUS_ADDRESS"
+    end = time.monotonic() + seconds
+    try:
+        show_on_bus(notifications, find_bus(environ), seconds=seconds)
+    except (NotShown, OSError) as error:
+        is_gone = str(error) == _NO_BUS or isinstance(error, OSError)
+        if not (is_gone and environ.get(told)) or isinstance(error, TimeoutError):
+            raise
+        # A terminal that outlived its session names a bus that is gone: the next one may be there.
+        others = {name: value for name, value in environ.items() if name != told}
+        try:
+            place = find_bus(others)
+        except NotShown:
+            raise error from None
+        show_on_bus(notifications, place, seconds=max(end - time.monotonic(), 0.1))
 
 
 def find_bus(environ: Mapping[str, str], runtime_directories: str = "/run/user") -> str:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from credman.core.intervals import format_instant, render_day
+from credman.core.intervals import find_day, format_instant, render_day, to_local
 from credman.core.model import VersionState
 from credman.core.names import BASE_ENVIRONMENT, DEFAULT_PROFILE
 from credman.core.standing import name_with_place
@@ -114,14 +114,14 @@ def remember(
     return kept
 
 
-def render_pending(ids: Collection[str], dues: Iterable[Due], now: datetime) -> list[str]:
+def find_reminders(ids: Collection[str], dues: Iterable[Due], now: datetime) -> list[Reminder]:
     """Args: ids: of what was to be told.
 
     Returns:
-        One line for each of them that is still to be done, as it is now.
+        Those of them that are still to be done, as they are now.
     """
     return [
-        Reminder(due, stage, now).line
+        Reminder(due, stage, now)
         for due in dues
         if id_of(due) in ids and (stage := due.find_stage(now)) is not None
     ]
@@ -163,16 +163,15 @@ def command_for(due: Due) -> str:
 
 def describe(due: Due, now: datetime) -> str:
     """Returns: what is the matter, in a few words: ``due in 3 days, on 24 Nov``."""
-    day = render_day(due.at, now)
     match due.kind:
         case Kind.ROTATION:
             if due.is_overdue(now):
                 return f"overdue {_days_since(due.at, now)}"
-            return f"due {_days_until(due.at, now)}, on {day}"
+            return f"due {_until(due.at, now)}"
         case Kind.EXPIRY:
             if due.is_overdue(now):
-                return f"expired on {day}"
-            return f"expires {_days_until(due.at, now)}, on {day}"
+                return f"expired on {render_day(due.at, now)}"
+            return f"expires {_until(due.at, now)}"
         case Kind.REVOCATION:
             return _describe_old(due, now)
         case Kind.UNFINISHED:
@@ -184,7 +183,7 @@ def _describe_old(due: Due, now: datetime) -> str:
     version = due.token.find_version(due.version)
     if version is not None and version.state is VersionState.COMPROMISED:
         return f"#{due.version} is compromised and still alive"
-    return f"#{due.version} is still alive, {_days_after(due.since, now)} its successor came"
+    return f"#{due.version} is still alive, its successor came {_days_ago(due.since, now)}"
 
 
 def facts(due: Due, now: datetime) -> dict[str, object]:
@@ -216,16 +215,23 @@ def _has_one_old(due: Due) -> bool:
     return sum(v.state in alive for v in old) == 1
 
 
-def _days_until(at: datetime, now: datetime) -> str:
-    days = -((now - at) // timedelta(days=1))
-    return "within a day" if days <= 1 else f"in {days} days"
+def count_days(at: datetime, now: datetime) -> int:
+    """Returns: the days of the calendar from now on, as clocks show it here; negative: since."""
+    return (find_day(at) - to_local(now).date()).days
+
+
+def _until(at: datetime, now: datetime) -> str:
+    days = max(count_days(at, now), 0)
+    if days == 0:
+        return "today"
+    return f"{'tomorrow' if days == 1 else f'in {days} days'}, on {render_day(at, now)}"
 
 
 def _days_since(at: datetime, now: datetime) -> str:
-    days = (now - at).days
-    return "since today" if days < 1 else "for a day" if days == 1 else f"for {days} days"
+    days = -count_days(at, now)
+    return "since today" if days < 1 else "since yesterday" if days == 1 else f"for {days} days"
 
 
-def _days_after(at: datetime, now: datetime) -> str:
-    days = (now - at).days
-    return "on the day" if days < 1 else "a day after" if days == 1 else f"{days} days after"
+def _days_ago(at: datetime, now: datetime) -> str:
+    days = -count_days(at, now)
+    return "today" if days < 1 else "yesterday" if days == 1 else f"{days} days ago"

@@ -12,13 +12,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 
-from credman.core.intervals import Interval, find_interval
+from credman.core.intervals import OFF, Interval, find_day, find_interval, to_local
 from credman.core.model import Liveness, Token, TokenKey, Version, VersionState
 from credman.core.policy import Policy
 from credman.core.standing import is_dead
 
-OFF = "off"
-"""In place of an interval: there is to be none."""
 USUAL_REMINDERS = (Interval(days=14), Interval(days=3))
 USUAL_GRACE = Interval(days=7)
 
@@ -123,9 +121,13 @@ class Due:
         return self.at <= now
 
     def find_stage(self, now: datetime) -> datetime | None:
-        """Returns: the last moment to tell of it that has come; None: none has."""
+        """Returns: the last moment to tell of it whose local day has come; None: none has.
+
+        By the day: whoever looks in the morning would be told of the evening a day late.
+        """
+        today = to_local(now).date()
         moments = [*(moment for moment, _ in self.reminders), self.at]
-        return max((moment for moment in moments if moment <= now), default=None)
+        return max((moment for moment in moments if find_day(moment) <= today), default=None)
 
 
 def usual_rules(token: Token) -> Rules:

@@ -95,6 +95,7 @@ def test_closed_sets_come_from_the_commands() -> None:
     assert options["export", "--format"] == "=dotenv,json,yaml,toml,docker,github,k8s"
     assert options["add", "--var"] == "text" and options["add", "--isolated"] == ""
     assert options["get", "-e --env"] == "environment"
+    assert options["remind install", "--scheduler"] == "=systemd,launchd,cron,tasks"
     assert GENERATOR.read_syntax("slot add").positionals == ["=passphrase,keyring"]
 
 

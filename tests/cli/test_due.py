@@ -47,11 +47,45 @@ def test_plain_lines_for_what_is_due_and_what_to_type_for_what_is_overdue() -> N
         ["later", "default", "default", "rotation"],
     ]
     assert "overdue for 5 days" in rows[0] and "expires in 21 days, on " in rows[2]
-    assert "#1 is still alive, 9 days after its successor came" in rows[1]
+    assert "#1 is still alive, its successor came 9 days ago" in rows[1]
     assert "credman rotate late -e prod" in outcome.text + outcome.stderr
     assert "credman revoke other" in outcome.text + outcome.stderr
     assert "no date for " in outcome.stderr and "free" in outcome.stderr
     assert "\x1b" not in outcome.text
+
+
+@pytest.mark.parametrize(
+    ("free", "hint"),
+    [
+        ([make("gl")], "no date for gl: credman schedule gl --every 90d"),
+        (
+            [make("gl", place=("dev", "default"))],
+            "no date for gl: credman schedule gl -e dev --every 90d",
+        ),
+        (
+            [make("z"), make("hf", place=("prod", "work")), make("gl", place=("dev", "work"))],
+            "no date for z and 2 more: credman schedule z --every 90d",
+        ),
+        (
+            [make("hf", place=("prod", "work")), make("gl", place=("dev", "work"))],
+            "no date for gl and 1 more: credman schedule gl -e dev -p work --every 90d",
+        ),
+        # What was said to need none is not asked for again.
+        ([make("off", rotate_every="off"), make("gl")],
+         "no date for gl: credman schedule gl --every 90d"),
+    ],
+)  # fmt: skip
+def test_the_command_for_what_has_no_date_works_as_it_stands(
+    free: Sequence[Token], hint: str
+) -> None:
+    store(*free)
+    assert due(code=0).stderr.splitlines()[-1] == hint
+    _, *argv = hint.partition(": ")[2].split()
+    done = credman(*argv, passphrase=str(PASSPHRASE))
+    assert done.exit_code == 0, done.stderr
+    first = argv[1]
+    assert [item["name"] for item in facts(code=0)["due"]] == [first]
+    assert f"no date for {first}" not in due(code=0).stderr
 
 
 def test_without_profiles_there_is_no_such_column() -> None:
@@ -64,7 +98,10 @@ def test_on_a_terminal_it_is_a_timeline() -> None:
     shown = due(code=8, stdout_is_terminal=True, environ={"NO_COLOR": "1"})
     assert "today" in shown.text.splitlines()[0] and "▓█" in shown.text
     narrow = due(code=8, stdout_is_terminal=True, width=59)
-    assert "today" not in narrow.text and "WHAT" in narrow.text and "▓" not in narrow.text
+    # Too narrow for bars and for columns: a line each, and nothing is said twice.
+    line = "late (prod) – overdue for 5 days: credman rotate late -e prod"
+    assert (narrow.text, narrow.stderr) == (f"{line}\n", "")
+    assert shown.stderr == f"{line}\n"
 
 
 def test_for_programs() -> None:
@@ -111,6 +148,7 @@ def test_an_unfinished_rotation_is_named_with_the_way_out() -> None:
     assert names(code=8) == [("free", "unfinished")]
     outcome = due(code=8)
     assert "credman rotate free --resume" in outcome.text + outcome.stderr
+    assert "no date" not in outcome.stderr  # that comes when there is a value again
 
 
 def test_within_leaves_out_what_is_later_and_keeps_what_waits_already() -> None:
@@ -155,7 +193,9 @@ def test_an_empty_vault_and_none_at_all() -> None:
 @pytest.mark.parametrize(
     ("argv", "error"),
     [
-        (("--json", "--ics"), "--json and --ics exclude each other"),
+        (("--json", "--ics"), "--ics and --json exclude each other"),
+        (("--ics", "--policy"), "--ics and --policy exclude each other"),
+        (("--ics", "--policy", "--json"), "--ics and --json exclude each other"),
         (("--within", "3m"), "--within: this is not an interval"),
         (("--within", "0d"), "--within: this is not an interval"),
         (("--within", "soon"), "--within: this is not an interval"),
@@ -211,7 +251,7 @@ def test_a_calendar_to_subscribe_to() -> None:
     assert {e["uid"] for e in found.values()} == {e["uid"] for e in again.values()}
     assert len({e["uid"] for e in found.values()}) == 4
     alarms = [list(event.walk("VALARM")) for _, event in sorted(found.items())]
-    assert [len(each) for each in alarms] == [2, 0, 2, 1]
+    assert [len(each) for each in alarms] == [3, 1, 3, 2]
 
 
 def test_a_rotation_moves_its_event() -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
+
+import pytest
 
 from credman.core.model import TokenKey
 from tests.cli.dated import due, facts, make, store
@@ -31,15 +35,18 @@ def test_policy_without_one_is_said_and_forbids_nothing() -> None:
 def test_policy_forbids_by_environment_and_what_it_inherits() -> None:
     store(make("base", age=60), make("own", age=60, place=("prod", "default")), make("new"))
     configure('[environments.prod.policy]\nmax_age = "30d"\n')
-    # The rotation of what prod has is overdue by the same rule; what it inherits has no date there.
     assert forbidden(code=8) == [("base", "prod", "max_age"), ("own", "prod", "max_age")]
-    assert forbidden("-e", "dev", code=8) == [("base", "prod", "max_age")]
+    assert forbidden("-e", "prod", code=8) == forbidden(code=8)
+    # The policy of dev forbids nothing; that it is due holds wherever it is looked at.
+    assert forbidden("-e", "dev", code=8) == []
+    assert [item["name"] for item in facts("-e", "dev", code=8)["due"]][0] == "base"
     text = due("--policy", code=8).text
     assert "  forbidden: base (default) in prod is 60 days old, older than 30d\n" in text
     assert "  forbidden: own (prod) is 60 days old, older than 30d\n" in text
     assert "forbidden" not in due(code=8).text
     configure('[environments.prod]\nisolated = true\npolicy = {max_age = "30d"}\n')
     assert forbidden(code=8) == [("own", "prod", "max_age")]
+    assert {item["name"] for item in facts(code=8)["due"]} == {"own"}
     configure('[policy]\nmax_age = "1y"\n')
     assert forbidden(code=0) == []
 
@@ -65,6 +72,99 @@ def test_the_same_value_in_two_environments_is_found_and_not_shown() -> None:
     assert outcome.text.count("forbidden") == 1
     for said in (outcome, credman("due", "--policy", "--json")):
         assert CANARY not in said.text + said.stderr and CANARY[:6] not in said.text + said.stderr
+
+
+def test_with_an_environment_its_own_policy_counts_and_no_other() -> None:
+    store(make("base"), make("own", place=("prod", "default")))
+    configure("""
+[environments.dev.policy]
+expiry = "required"
+[environments.prod.policy]
+providers = ["openai"]
+""")
+    by_dev, by_prod = ("base", "dev", "expiry"), ("base", "prod", "providers")
+    own = ("own", "prod", "providers")
+    assert forbidden(code=8) == [by_dev, by_prod, own]
+    assert forbidden("-e", "dev", code=8) == [by_dev]
+    assert forbidden("-e", "PROD", code=8) == [by_prod, own]
+    assert forbidden("-e", "default", code=0) == forbidden("-e", "staging", code=0) == []
+    # And the variable does not narrow it, as it does not narrow what is due.
+    said = json.loads(due("--policy", "--json", code=8, environ={"CREDMAN_ENV": "dev"}).text)
+    assert len(said["violations"]) == 3
+
+
+def put(name: str, place: str, value: str) -> None:
+    added = credman("add", name, "-e", place, stdin=f"{CANARY}{value}".encode())
+    assert added.exit_code == 0, added.stderr
+
+
+def says(*argv: str) -> list[str]:
+    """Returns: what is forbidden, in words."""
+    outcome = credman("due", "--policy", *argv)
+    lines = [line for line in outcome.text.splitlines() if "forbidden" in line]
+    assert outcome.exit_code == (8 if lines else 0), outcome.stderr
+    assert CANARY not in outcome.text + outcome.stderr
+    return [line.removeprefix("  forbidden: ") for line in lines]
+
+
+def test_the_value_of_what_an_environment_inherits_is_compared_with_all_the_others() -> None:
+    put("hf", "default", "same")
+    put("hf2", "dev", "same")
+    configure('[environments.prod.policy]\nsame_value = "forbidden"\n')
+    words = ["hf (default) in prod has the same value as hf2 (dev)"]
+    assert says() == says("-e", "prod") == words
+    assert says("-e", "dev") == []
+    configure('[environments.prod]\nisolated = true\npolicy = {same_value = "forbidden"}\n')
+    assert says() == []
+    # Where all are forbidden it, each is said once, and of its own environment.
+    configure('[policy]\nsame_value = "forbidden"\n')
+    assert says() == [
+        "hf (default) has the same value as hf2 (dev)",
+        "hf2 (dev) has the same value as hf (default)",
+    ]
+
+
+def test_an_old_value_that_may_be_alive_is_compared_as_well() -> None:
+    put("hf", "prod", "first")
+    rotated = credman(
+        "rotate", "hf", "-e", "prod", "--no-check", "--yes", stdin=f"{CANARY}second".encode()
+    )
+    assert rotated.exit_code == 0, rotated.stderr
+    configure('[environments.prod.policy]\nsame_value = "forbidden"\n')
+    assert says() == []
+    put("ci", "dev", "first")
+    assert says() == ["hf (prod) has the same value as ci (dev)"]
+
+
+def test_a_provider_is_allowed_by_any_of_its_names() -> None:
+    store(*(replace(make(p), provider=p) for p in ("huggingface", "openai")))
+    for allowed in ("hf", "HF", "huggingface", "HuggingFace"):
+        configure(f'[policy]\nproviders = ["{allowed}"]\n')
+        assert forbidden(code=8) == [("openai", "default", "providers")]
+
+
+@pytest.mark.parametrize("table", ["policy", "environments.prod.policy", "environments.x.policy"])
+def test_a_provider_that_there_is_none_of_is_an_error_that_names_the_file(table: str) -> None:
+    store(make())
+    configure(f'[{table}]\nproviders = ["hf", "hugginface"]\n')
+    config = Path(os.environ["CREDMAN_HOME"], "config", "config.toml")
+    for argv in ((), ("--json",), ("-e", "prod")):
+        outcome = due("--policy", *argv, code=2)
+        assert outcome.text == "" and outcome.stderr.splitlines() == [
+            f"credman: error: {config}: providers: no provider named hugginface",
+            "credman: hint: credman providers lists them",
+        ]
+    due(code=0)  # what is due does not depend on it
+
+
+def test_a_provider_of_ones_own_is_allowed_by_its_name() -> None:
+    folder = Path(os.environ["CREDMAN_HOME"], "config", "providers")
+    folder.mkdir(parents=True)
+    built_in = files("credman.providers").joinpath("data/argilla.toml").read_text("utf-8")
+    (folder / "mine.toml").write_text(built_in)
+    store(replace(make(), provider="mine"))
+    configure('[policy]\nproviders = ["mine"]\n')
+    assert forbidden(code=0) == []
 
 
 def test_each_profile_is_judged_by_itself() -> None:

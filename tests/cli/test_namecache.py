@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from credman.cli.cachedtokens import token_from_json, token_to_json
 from credman.core.errors import CredmanError
+from credman.core.intervals import OFF
 from credman.core.model import (
     Finding,
     Liveness,
@@ -24,7 +25,7 @@ from credman.core.model import (
     Version,
     VersionState,
 )
-from credman.watch.schedule import OFF, Rules, due
+from credman.watch.schedule import Rules, due
 from tests.watch.dates import DEAD, MOMENTS, NOW, RULES, day, make_token, make_version, tokens
 
 NO_RECORD = (CredmanError, AttributeError, KeyError, TypeError, ValueError)
@@ -136,7 +137,7 @@ def test_what_is_due_is_the_same_by_the_cache(token: Token, now: Any, rules: Rul
 
     def seen(which: Token) -> list[tuple[object, ...]]:
         found = due([which], now, lambda _: rules)
-        return [(d.key, d.kind, d.version, d.since, d.at, d.reminders) for d in found]
+        return [(d.key, d.kind, d.version, d.since, d.at, d.reminders, d.is_silent) for d in found]
 
     is_automatic = token.rotation and replace(token.rotation, is_automatic=False)
     assert through(token).rotation == is_automatic

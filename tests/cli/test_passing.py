@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -27,6 +29,7 @@ from credman.stores.base import open_store
 from tests.agent.agents import Agents, agents
 from tests.agent.lanes import DRIVER
 from tests.cli.harness import PASSPHRASE, PROGRAM, Outcome, credman
+from tests.cli.person import person
 from tests.cli.test_cold_start import _MAIN, modules_after
 from tests.cli.test_remind_faults import without_privileges
 from tests.cli.test_remind_run import configure, place
@@ -39,6 +42,7 @@ COMMANDS = {
     "exec": ["exec", "--", "true"],
     "list": ["list", "-e", "dev"],
 }
+AGAIN = timedelta(hours=20)
 UNLOCKED = {"CREDMAN_PASSPHRASE": PASSPHRASE}
 _made: dict[tuple[str, ...], bytes] = {}
 
@@ -58,14 +62,21 @@ def make_overdue(*names: str) -> None:
     for name, environment in split(names):
         argv = ["add", name, "-e", environment, "--no-check", "--rotate-every", "90d"]
         assert credman(*argv, stdin=f"EXAMPLE {name}".encode()).exit_code == 0
-    surroundings = make_surroundings(Path.home(), Secret(PASSPHRASE), environ=os.environ)
-    session = Session(open_store(f"file:{path}", surroundings), Config(), Selection())
-    then = datetime.now(UTC).replace(microsecond=0) - timedelta(days=100, hours=1)
     for name, environment in split(names):
-        session.change_token(TokenKey(environment, "default", name), partial(age, then))
+        make_old(name, environment)
     assert credman("list").exit_code == 0  # it fills the cache
     place("mentioned").unlink()
     _made[names] = path.read_bytes()
+
+
+def make_old(name: str, environment: str = "default", *, hours: float = 2401) -> datetime:
+    """Returns: when it was made from now on, UTC. Args: hours: since then."""
+    path = Path(os.environ["CREDMAN_HOME"], "data", "vault.age")
+    surroundings = make_surroundings(Path.home(), Secret(PASSPHRASE), environ=os.environ)
+    session = Session(open_store(f"file:{path}", surroundings), Config(), Selection())
+    then = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=hours)
+    session.change_token(TokenKey(environment, "default", name), partial(age, then))
+    return then
 
 
 def split(names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -84,10 +95,29 @@ def look(command: str, **environ: str) -> Outcome:
 
 
 def stamp(hours: float) -> None:
-    """Args: hours: since it was said."""
-    at = datetime.now(UTC) - timedelta(hours=hours)
+    """Args: hours: since it was said, on a terminal and elsewhere."""
+    until = datetime.now(UTC) - timedelta(hours=hours) + AGAIN
+    notes = {f"{kind} {own_store()}": format_instant(until) for kind in ("terminal", "other")}
     place("mentioned").parent.mkdir(mode=0o700, exist_ok=True)
-    place("mentioned").write_text(format_instant(at))
+    place("mentioned").write_text(json.dumps(notes))
+
+
+def own_store() -> str:
+    return f"file:{Path(os.environ['CREDMAN_HOME'], 'data', 'vault.age')}"
+
+
+def noted() -> dict[str, datetime]:
+    """Returns: until when nothing is said, by the kind of standard error and the store."""
+    found = json.loads(place("mentioned").read_bytes())
+    return {key: parse_instant(text) for key, text in found.items()}
+
+
+def look_from_a_terminal() -> str:
+    """Returns: what ``env`` says there."""
+    line = f'exec "$@" {shlex.join(COMMANDS["env"])} > /dev/null'
+    with person(shell=line, environ=UNLOCKED) as somebody:
+        assert somebody.leaves() == 0
+    return somebody.screen
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -145,8 +175,8 @@ def test_it_is_said_again_after_twenty_hours_and_when_the_clock_was_set_back(
     make_overdue("api")
     stamp(hours)
     assert look("env").stderr == (f"{SAID}\n" if is_said else "")
-    age_of_stamp = datetime.now(UTC) - parse_instant(place("mentioned").read_text())
-    assert (age_of_stamp < timedelta(minutes=5)) == (is_said or hours == 0)
+    moved = noted()[f"other {own_store()}"] - datetime.now(UTC) - AGAIN
+    assert (abs(moved) < timedelta(minutes=5)) == (is_said or hours == 0)
     assert look("env").stderr == ""
 
 
@@ -156,10 +186,77 @@ def test_where_nothing_is_overdue_nothing_is_said_and_the_day_counts() -> None:
     assert place("mentioned").stat().st_mode & 0o777 == 0o600
 
 
+def test_who_throws_standard_error_away_has_not_read_it_on_the_terminal() -> None:
+    make_overdue("api")
+    assert look("env").stderr == f"{SAID}\n"
+    assert [look_from_a_terminal() for _ in range(2)] == [f"{SAID}\n", ""]
+    assert look("env").stderr == ""
+    assert set(noted()) == {f"other {own_store()}", f"terminal {own_store()}"}
+    place("mentioned").unlink()
+    assert look_from_a_terminal() == f"{SAID}\n"
+    assert look("env").stderr == f"{SAID}\n"
+
+
+def test_another_store_has_a_turn_of_its_own(tmp_path: Path) -> None:
+    make_overdue("api")
+    other = f"file:{tmp_path}/other.age"
+    assert credman("add", "fine", "--store", other, stdin=b"EXAMPLE").exit_code == 0
+    assert look("env", CREDMAN_STORE=other).stderr == ""
+    assert look("env").stderr == f"{SAID}\n"
+    assert look("env", CREDMAN_STORE=other).stderr == ""
+    own = own_store().replace(str(Path.home().parent), "../.")  # as it may be written as well
+    assert look("env", CREDMAN_STORE=own).stderr == ""
+    assert set(noted()) == {f"other {own_store()}", f"other {other}"}
+
+
+def test_many_stores_do_not_make_the_note_grow_without_end(tmp_path: Path) -> None:
+    make_overdue("api")
+    later = format_instant(datetime.now(UTC) + timedelta(hours=1))
+    others = {f"other file:/{number}": later for number in range(100)}
+    place("mentioned").write_text(json.dumps(others))
+    assert [look("env").stderr for _ in range(2)] == [f"{SAID}\n", ""]
+    assert len(noted()) < 50
+
+
+def test_what_comes_due_in_a_few_hours_is_said_then() -> None:
+    make_overdue("api")
+    made = make_old("api", hours=90 * 24 - 5)
+    assert look("env").stderr == ""
+    assert noted() == {f"other {own_store()}": made + timedelta(days=90)}
+    # Six hours pass, for the token and for the note.
+    make_old("api", hours=90 * 24 + 1)
+    stamp(-5 + 20 + 6)
+    assert look("env").stderr == "api – overdue since today: credman rotate api\n"
+    moved = noted()[f"other {own_store()}"] - datetime.now(UTC) - AGAIN
+    assert abs(moved) < timedelta(minutes=5)
+
+
+def test_what_comes_due_only_days_later_is_looked_for_again_after_twenty_hours() -> None:
+    make_overdue("api")
+    make_old("api", hours=90 * 24 - 30)
+    assert look("env").stderr == ""
+    make_old("api")  # by a command, not by time: that waits for the next turn
+    assert look("env").stderr == ""
+    stamp(20.1)
+    assert look("env").stderr == f"{SAID}\n"
+
+
 @pytest.mark.parametrize(
     "data",
-    [b"", b"soon", b"\xff\xfe", b"x" * 100, b" " * (1 << 20)],
-    ids=["empty", "a word", "no text", "long", "huge"],
+    [
+        b"",
+        b"soon",
+        b"\xff\xfe",
+        b"x" * 100,
+        b" " * (1 << 20),
+        b"[]",
+        b"null",
+        b"[" * 60_000,
+        b'{"other x": 5}',
+        b'{"other x": "soon"}',
+        b'{"other x": null}',
+    ],
+    ids=["empty", "word", "no text", "long", "huge", "list", "null", "deep", "5", "soon", "none"],
 )
 def test_a_damaged_note_of_it_is_as_good_as_none(data: bytes) -> None:
     make_overdue("api")

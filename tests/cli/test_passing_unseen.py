@@ -10,19 +10,20 @@ from pathlib import Path
 import pytest
 
 from credman.core import wire
+from credman.stores import disk
 from tests.agent.lanes import DRIVER
 from tests.cli.harness import credman
 from tests.cli.person import Person, person
 from tests.cli.test_passing import COMMANDS, SAID, UNLOCKED, look, make_overdue, stamp, warm
 from tests.cli.test_remind_run import place, tell
 
-PENDING = ["rotate api: overdue since today: credman rotate api", "replace b: expired", "and c"]
-REMINDED = f"reminder: {PENDING[0]}; and 2 more: credman due"
+REMINDED = "reminder: rotate api: overdue for 10 days: credman rotate api"
 
 
 def keep_pending() -> None:
-    place("").mkdir(mode=0o700, parents=True, exist_ok=True)
-    place("reminders-pending.txt").write_text("".join(f"{line}\n" for line in PENDING))
+    """A run of the timer that reaches nobody."""
+    assert credman("show", "api").exit_code == 0  # the names are in the cache
+    assert tell().exit_code == 0 and is_pending()
 
 
 def is_pending() -> bool:
@@ -57,6 +58,58 @@ def test_from_a_run_of_the_timer_to_the_next_command_of_a_person() -> None:
         with person("providers") as somebody:
             assert screen_of(somebody).count(line) == times
     assert tell().exit_code == 0 and not is_pending()
+
+
+def test_several_are_said_in_one_line() -> None:
+    make_overdue("api", "b:prod", "c")
+    stamp(1)
+    keep_pending()
+    with person("providers") as somebody:
+        assert screen_of(somebody)[-1] == f"{REMINDED}; and 2 more: credman due"
+    assert not is_pending()
+
+
+@pytest.mark.parametrize("argv", [["status"], ["status", "--json"]])
+def test_the_status_of_the_agent_says_it_wherever_it_goes(argv: list[str]) -> None:
+    make_overdue("api")
+    keep_pending()
+    for _ in range(2):
+        assert credman(*argv).stderr == f"{REMINDED}\n"
+    assert is_pending()
+    with person(*argv) as somebody:
+        assert somebody.leaves() == 4
+    assert somebody.screen.splitlines().count(REMINDED) == 1 and not is_pending()
+    assert REMINDED not in credman(*argv).stderr
+
+
+def test_what_is_done_by_then_is_not_said_and_forgotten() -> None:
+    make_overdue("api")
+    stamp(1)
+    keep_pending()
+    line = 'printf EXAMPLE | "$@" rotate api --no-check'
+    with person(shell=line, environ=UNLOCKED) as somebody:
+        assert somebody.leaves() == 0
+    assert "reminder:" not in somebody.screen and not is_pending()
+
+
+def test_where_nothing_is_known_of_the_tokens_it_is_kept() -> None:
+    make_overdue("api")
+    stamp(1)
+    keep_pending()
+    place("cache.json").unlink()
+    for argv, is_said in ((["providers"], False), (["show", "api"], True)):
+        with person(*argv, environ=UNLOCKED) as somebody:
+            assert (REMINDED in screen_of(somebody)) == is_said
+        assert is_pending() != is_said
+
+
+def test_while_a_reminder_is_told_it_is_kept() -> None:
+    make_overdue("api")
+    stamp(1)
+    keep_pending()
+    with disk.locked(str(place("reminders.json.lock"))), person("providers") as somebody:
+        assert REMINDED not in screen_of(somebody)
+    assert is_pending()
 
 
 def test_a_command_that_is_piped_does_not_swallow_it() -> None:

@@ -14,7 +14,9 @@ import pytest
 from credman.watch.timer_cron import parse_block
 from tests.cli.harness import Outcome, credman, make_value, make_vault, program
 from tests.cli.test_doctor_stores import install as install_plugin
+from tests.cli.test_remind_run import LINE, UNSEEN, make_overdue, tell
 from tests.upkeep.schedulers import (
+    forbidden_crontab,
     own_crontab,
     read_crontab,
     system_program,
@@ -265,6 +267,8 @@ def test_uninstalling_takes_all_of_it_away(tools: Path) -> None:
     remind("install", "--yes", "--scheduler", "systemd")
     kept = (units() / "credman-remind.service").read_bytes()
     remind("install", "--yes", "--scheduler", "cron")
+    assert not units().parent.exists()  # what was made for it goes with it
+    units().mkdir(parents=True)
     units().joinpath("credman-remind.service").write_bytes(kept)  # of somebody who copied his files
     state = Path(os.environ["CREDMAN_HOME"], "state")
     state.mkdir(mode=0o700, parents=True)
@@ -277,7 +281,7 @@ def test_uninstalling_takes_all_of_it_away(tools: Path) -> None:
         "removed the lines in your crontab\n"
         f"removed {state}/reminders.json\n"
     )
-    assert read_crontab(tools) == MINE and list(units().iterdir()) == []
+    assert read_crontab(tools) == MINE and not units().parent.exists()
     assert [path.name for path in state.iterdir()] == ["other.json"]
     outcome = remind("uninstall")
     assert outcome.exit_code == 0
@@ -320,16 +324,45 @@ def test_the_status_of_a_timer(tools: Path) -> None:
 
 def test_the_status_tells_of_the_last_run(tools: Path) -> None:
     remind("install", "--yes")
-    state = Path(os.environ["CREDMAN_HOME"], "state")
-    state.mkdir(mode=0o700, parents=True)
-    last = {"at": "2026-03-01T09:00:00Z", "result": "nothing was due", "well": True}
-    (state / "reminders.json").write_text(json.dumps({"version": 1, "told": {}, "last_run": last}))
-    (state / "reminders-pending.txt").write_text("hf expires \x1b[31m\n")
-    for path in state.iterdir():
-        path.chmod(0o600)
-    text = remind("status").text
-    assert "\nlast run   2026-0" in text and ", nothing was due\n" in text
-    assert "\nnot shown  hf expires \\u{1b}[31m\n" in text
+    make_overdue("api")
+    assert tell().exit_code == 0
+    outcome = remind("status")
+    assert outcome.exit_code == 0
+    assert "\nlast run   20" in outcome.text and f", {UNSEEN}\n" in outcome.text
+    assert f"\nnot shown  {LINE}\n" in outcome.text
+    assert json.loads(remind("status", "--json").text)["pending"] == [LINE]
+    assert credman("remove", "api", "--yes").exit_code == 0
+    assert "\nnot shown" not in remind("status").text  # there is nothing to do any more
+    assert json.loads(remind("status", "--json").text)["pending"] == []
+
+
+def test_the_last_run_that_failed_is_a_finding(tools: Path) -> None:
+    remind("install", "--yes")
+    write_program(tools, "fail", "exit 1")
+    make_overdue("api")
+    assert tell("--command", "fail").exit_code == 1
+    outcome = remind("status")
+    assert outcome.exit_code == 8 and "; the command ended with 1\n" in outcome.text
+    outcome = remind("status", "--json")
+    assert (outcome.exit_code, json.loads(outcome.text)["last_run_well"]) == (8, False)
+    remind("uninstall")
+    assert remind("status").exit_code == 0  # which forgets the last run
+    assert tell("--command", "fail").exit_code == 1
+    assert remind("status").exit_code == 8  # whoever called it
+    assert tell().exit_code == 0
+    assert remind("status").exit_code == 0
+
+
+def test_who_may_not_have_a_crontab_uses_another_scheduler(tools: Path) -> None:
+    with forbidden_crontab(tools):
+        outcome = remind("install", "--yes", "--scheduler", "systemd")
+        assert outcome.exit_code == 0 and (units() / "credman-remind.timer").exists()
+        assert remind("status").exit_code == 0
+        outcome = remind("install", "--yes", "--scheduler", "cron")
+        assert outcome.exit_code == 6 and "not allowed" in outcome.stderr
+        assert (units() / "credman-remind.timer").exists()  # it did not go for nothing
+        outcome = remind("uninstall")
+        assert outcome.exit_code == 0 and not units().exists()
 
 
 def test_the_status_as_json(tools: Path) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from credman.core.intervals import format_instant
+from credman.stores import disk
+from credman.upkeep import reminding
 from tests.cli.harness import PASSPHRASE, PROGRAM, Outcome, credman, make_value
 from tests.cli.person import person
 from tests.requirements import require_program
@@ -67,6 +69,14 @@ def given(file: Path) -> list[dict[str, Any]]:
 
 def last_run() -> dict[str, Any]:
     found: dict[str, Any] = json.loads(place("reminders.json").read_bytes())["last_run"]
+    return found
+
+
+def list_unseen(store: str | None = None) -> list[str]:
+    """Returns: what could not be shown to anybody, in words."""
+    environ = {} if store is None else {"CREDMAN_STORE": store}
+    outcome = credman("remind", "status", "--json", environ=environ, passphrase=None)
+    found: list[str] = json.loads(outcome.text)["pending"]
     return found
 
 
@@ -217,7 +227,7 @@ def test_a_command_that_fails_is_an_error_and_the_next_command_tells_it(
     result = f"{UNSEEN}; {FAILING[script]}"
     assert (outcome.exit_code, outcome.stderr) == (1, f"{result}\n")
     assert (last_run()["result"], last_run()["well"]) == (result, False)
-    assert place("reminders-pending.txt").read_text() == f"{LINE}\n"
+    assert list_unseen() == [LINE]
     assert tell(*hook(tmp_path / "got")).exit_code == 0  # each stage once
     assert len(given(tmp_path / "got")) == 1
 
@@ -256,3 +266,80 @@ def test_it_does_not_inherit_what_opens_the_vault(tmp_path: Path) -> None:
     lines = (tmp_path / "env").read_text().splitlines()
     assert "EXAMPLE=kept" in lines
     assert not [line for line in lines if line.startswith("CREDMAN_PASSPHRASE")]
+
+
+def test_two_stores_with_tokens_of_one_name_are_told_of_each(tmp_path: Path) -> None:
+    other = f"file:{tmp_path}/other.age"
+    make_overdue("api")
+    words = ["api", "--no-check", "--rotate-every", "90d", "--store", other]
+    assert credman("add", *words, stdin=b"EXAMPLE other").exit_code == 0
+    age(100)
+    for _ in range(2):
+        assert tell().exit_code == 0 and tell("--store", other).exit_code == 0
+    assert len(json.loads(place("reminders.json").read_bytes())["told"]) == 2
+    assert list_unseen() == list_unseen(other) == [LINE]
+    with person("providers", environ={"CREDMAN_STORE": other}) as somebody:
+        assert somebody.leaves() == 0
+        assert f"reminder: {LINE}\n" in somebody.screen
+    assert (list_unseen(), list_unseen(other)) == ([LINE], [])
+
+
+def test_however_the_url_of_a_store_is_written_it_is_one_store(tmp_path: Path) -> None:
+    make_overdue("api")
+    vault = Path(os.environ["CREDMAN_HOME"], "data", "vault.age")
+    assert tell(*hook(tmp_path / "got")).exit_code == 0
+    for url in (f"file:{vault}", f"file:{os.path.relpath(vault, Path.home())}"):
+        assert tell("--store", url, *hook(tmp_path / "got")).exit_code == 0
+    assert len(given(tmp_path / "got")) == 1
+
+
+def test_a_new_vault_without_tokens_has_nothing_to_tell() -> None:
+    assert credman("init").exit_code == 0
+    assert tell().exit_code == 0
+    assert (last_run()["result"], last_run()["well"]) == ("nothing was due", True)
+
+
+DONE = {
+    "rotated": ["rotate", "api", "--no-check"],
+    "removed": ["remove", "api", "--yes"],
+    "switched off": ["schedule", "api", "--off"],
+    "never reminded of": ["schedule", "api", "--remind", "off"],
+    "renamed": ["rename", "api", "other"],
+}
+
+
+@pytest.mark.parametrize("way", DONE)
+def test_what_nobody_saw_is_not_said_once_it_is_done(way: str) -> None:
+    make_overdue("api")
+    assert tell().exit_code == 0 and list_unseen() == [LINE]
+    done = credman(*DONE[way], stdin=VALUE[::-1].encode())
+    assert done.exit_code == 0, done.stderr
+    age(100)  # the cache has the vault's dates again
+    assert list_unseen() == []
+
+
+def test_what_nobody_saw_is_said_as_it_is_now() -> None:
+    make_overdue("api", days=88)
+    assert tell().exit_code == 0
+    (line,) = list_unseen()
+    assert line.startswith("rotate api: due in 2 days, on ")
+    later = [require_program("faketime"), "-f", "+17d"]
+    command = [*later, *PROGRAM, "remind", "status", "--json"]
+    done = subprocess.run(command, capture_output=True, cwd=Path.home(), check=True)
+    assert json.loads(done.stdout)["pending"] == [LINE.replace("10", "15")]
+
+
+def test_while_another_run_tells_it_says_so_and_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_overdue("api")
+    monkeypatch.setattr(reminding, "_LOCK_SECONDS", 0.1)
+    with disk.locked(str(place("reminders.json.lock"))):
+        outcome = tell(*hook(tmp_path / "got"))
+    said = "another run is telling what is due\n"
+    assert (outcome.exit_code, outcome.stderr) == (0, said)
+    assert given(tmp_path / "got") == [] and not place("reminders.json").exists()
+    assert tell(*hook(tmp_path / "got")).exit_code == 0
+    with disk.locked(str(place("reminders.json.lock"))):
+        assert tell().exit_code == 0
+    assert last_run()["well"] and len(given(tmp_path / "got")) == 1

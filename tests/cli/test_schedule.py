@@ -15,7 +15,7 @@ from tests.cli.dated import store as plant
 from tests.cli.harness import Outcome, credman, make_value, make_vault
 from tests.cli.naming import configure
 from tests.vault.factories import PASSPHRASE
-from tests.watch.dates import zone
+from tests.watch.dates import ZONES, zone
 
 NOTHING = ["–", "–", "14d and 3d before, and on the day", "7d for an old version"]
 INTERVALS = "days, weeks, months or years: 90d, 12w, 3mo, 1y"
@@ -81,20 +81,25 @@ def test_it_is_set_and_shown_and_each_option_leaves_the_others_alone() -> None:
     assert facts(*here)["expires_at"] == "2099-02-28T11:00:00Z"
 
 
-@pytest.mark.parametrize("word", ["off", "default"])
-def test_each_of_them_is_taken_back(word: str) -> None:
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("off", ["off", "–", "off", "1d for an old version"]), ("default", NOTHING)],
+)
+def test_each_of_them_is_taken_back(word: str, expected: list[str]) -> None:
     store()
     every, end = ("--every", "90d"), ("--expires", "2099-01-01")
     schedule("api", *every, *end, "--remind", "1d", "--grace", "1d")
-    options = [o for name in ("--every", "--expires", "--remind", "--grace") for o in (name, word)]
-    expected = ["off", "–", "on the day", NOTHING[3]] if word == "off" else NOTHING
+    names = ["--every", "--expires", "--remind"]
+    if word == "default":  # an old version cannot live on for no time at all
+        names.append("--grace")
+    options = [option for name in names for option in (name, word)]
     assert rows(schedule("api", *options)) == expected
 
 
-def test_off_is_no_rotation_no_date_and_no_reminder() -> None:
+def test_off_is_no_rotation_and_no_date_and_leaves_the_rest() -> None:
     store()
     schedule("api", "--every", "90d", "--expires", "2099-01-01", "--grace", "1d")
-    assert rows(schedule("api", "--off")) == ["off", "–", "on the day", NOTHING[3]]
+    assert rows(schedule("api", "--off")) == ["off", "–", NOTHING[2], "1d for an old version"]
     assert credman("due").stderr.startswith("nothing is due")
 
 
@@ -103,9 +108,47 @@ def test_off_holds_against_the_configuration_and_default_takes_what_that_says() 
     configure('[policy]\nrotate_every = "60d"\nremind = "off"\ngrace = "1d"\n')
     said = rows(schedule("api"))
     assert said[0].startswith("every 60d (the configuration), due in 60 days, on ")
-    assert said[1:] == ["–", "on the day", "1d for an old version"]
+    assert said[1:] == ["–", "off", "1d for an old version"]
+    # What a token says itself counts more, there as well.
+    assert rows(schedule("api", "--remind", "3d"))[2] == "3d before, and on the day"
+    assert rows(schedule("api", "--remind", "default"))[2] == "off"
     assert rows(schedule("api", "--every", "off"))[0] == "off"
     assert facts("api", "--every", "default")["origin"] == "policy"
+
+
+def test_remind_off_leaves_the_dates_and_tells_nobody() -> None:
+    store()
+    schedule("api", "--every", "90d", "--expires", "2099-01-01")
+    before = facts("api")
+    said = rows(schedule("api", "--remind", "off"))
+    assert said[0].startswith("every 90d, due in 90 days, on ") and said[2] == "off"
+    assert said[1].endswith(", on 1 Jan 2099")
+    assert facts("api") == {**before, "remind": []}
+    found = json.loads(credman("due", "--json").text)["due"]
+    assert [(item["kind"], item["reminders"]) for item in found] == [
+        ("rotation", []),
+        ("expiry", []),
+    ]
+
+
+@pytest.mark.parametrize("name", ZONES)
+def test_a_date_is_shown_as_it_was_typed_wherever_that_is(name: str) -> None:
+    store("api", "--expires", "2098-03-31")
+    with zone(name):
+        assert rows(schedule("api"))[1].endswith(", on 31 Mar 2098")
+        assert rows(schedule("api", "--expires", "2099-03-31"))[1].endswith(", on 31 Mar 2099")
+        assert "2099-03-31, in " in credman("show", "api").text
+        (line,) = credman("due").text.splitlines()[1:]
+        assert "  2099-03-31  " in line and line.count("31 Mar 2099") == 1
+        assert "DTSTART;VALUE=DATE:20990331\r\n" in credman("due", "--ics").text
+
+
+def test_a_time_of_day_is_shown_as_the_day_that_it_is_here() -> None:
+    store("api", "--expires", "2099-03-31T23:30:00Z")
+    with zone("Europe/Berlin"):
+        assert rows(schedule("api"))[1].endswith(", on 1 Apr 2099")
+        assert "2099-04-01, in " in credman("show", "api").text
+        assert "  2099-04-01  " in credman("due").text
 
 
 def test_no_schedule_goes_beyond_the_limit_and_it_says_so() -> None:
@@ -143,6 +186,7 @@ def test_what_a_provider_advises_counts_until_something_else_is_said() -> None:
         (("--expires", "2099-01-01T12:00:00"), "--expires: this is not a date", DATES),
         (("--expires", "0000-01-01"), "--expires: this is not a date", DATES),
         (("--expires", "1970-01-01"), "--expires: that has passed", "credman revoke ends a token"),
+        (("--grace", "off"), "--grace: this is not an interval", INTERVALS),
         (("--off", "--every", "90d"), "--off stands alone", None),
         (("--off", "--grace", "default"), "--off stands alone", None),
         (("--every", "90d", "--grace", "1h"), "--grace: this is not an interval", INTERVALS),

@@ -52,7 +52,7 @@ DRAWN = """\
   gitlab  dev       ─────────────────────█───╎───────╎─┤        expires in 20 d
   hf      prod                   ────────█───────────────────→  in 78 d
   far     default                       ─█───────────────────→  in 3286 d
-  other   default   #1 is still alive, 9 days after its successor came: credman
+  other   default   #1 is still alive, its successor came 9 days ago: credman
                     revoke other"""
 
 
@@ -124,7 +124,7 @@ def test_a_terminal_without_colour_gets_none(term: str) -> None:
 
 def test_nothing_but_revocations_has_no_scale() -> None:
     first, *_ = render(REVOCATIONS[:1]).splitlines()
-    assert first.startswith("  hf  prod  #1 is still alive, 9 days after its successor came: ")
+    assert first.startswith("  hf  prod  #1 is still alive, its successor came 9 days ago: ")
     assert "today" not in render(REVOCATIONS)
 
 

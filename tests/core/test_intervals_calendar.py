@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from credman.core.intervals import (
     Interval,
+    find_day,
     format_instant,
+    parse_date,
     parse_instant,
     parse_interval,
     render_day,
@@ -132,3 +134,42 @@ def test_a_day_is_the_local_one_and_has_its_year_if_it_is_another(
 ) -> None:
     with zone(name):
         assert render_day(parse_instant(instant), parse_instant("2026-06-01T00:00:00Z")) == day
+
+
+@pytest.mark.parametrize("name", ZONES)
+@given(st.dates())
+def test_what_was_given_as_a_date_is_that_date_in_every_zone(name: str, given_as: date) -> None:
+    moment = parse_date(given_as.isoformat())
+    with zone(name):
+        assert find_day(moment) == given_as
+        said = render_day(moment, datetime(given_as.year, 6, 15, tzinfo=UTC))
+    assert said.split()[0] == str(given_as.day)
+    if 1 < given_as.year < 9999:
+        assert len(said.split()) == 2  # of the year that it was given in
+
+
+@pytest.mark.parametrize(
+    ("name", "instant", "day"),
+    [
+        ("Europe/Berlin", "2027-03-31T23:59:59Z", date(2027, 3, 31)),
+        ("Europe/Berlin", "2027-03-31T23:59:58Z", date(2027, 4, 1)),
+        ("Europe/Berlin", "2027-04-01T00:00:00Z", date(2027, 4, 1)),
+        ("America/New_York", "2027-04-01T00:00:00Z", date(2027, 3, 31)),
+        ("Pacific/Kiritimati", "2027-03-31T23:59:59Z", date(2027, 3, 31)),
+        ("Pacific/Pago_Pago", "2027-03-31T23:59:59Z", date(2027, 3, 31)),
+        (":bad", "2027-03-31T23:59:58Z", date(2027, 3, 31)),
+    ],
+)
+def test_a_time_of_day_is_of_the_local_day_but_the_last_second(
+    name: str, instant: str, day: date
+) -> None:
+    with zone(name):
+        assert find_day(parse_instant(instant)) == day
+
+
+def test_what_ends_as_a_date_elsewhere_is_of_the_local_day() -> None:
+    # The last second of a day in another zone was not given as a date.
+    with zone("Pacific/Kiritimati"):
+        assert find_day(parse_date("2027-03-31T23:59:59-05:00")) == date(2027, 4, 1)
+        berlin = timezone(timedelta(hours=2))
+        assert find_day(datetime(2027, 3, 31, 23, 59, 59, tzinfo=berlin)) == date(2027, 4, 1)

@@ -97,6 +97,18 @@ def test_k02_where_the_clock_changes_a_date_comes_once(added: str, due: str) -> 
     assert [item["at"] for item in found["due"]] == [moment]
 
 
+def test_k02_a_date_is_the_same_day_east_and_west_of_greenwich() -> None:
+    require(Path(BERLIN).exists(), "there are no time zones here")
+    make_home()
+    typed = ("schedule", "canary", "--expires", "2099-03-31")
+    assert ", on 31 Mar 2099\n" in well(at(0, *typed, zone="Pacific/Kiritimati"))
+    for zone in ("Europe/Berlin", "Pacific/Pago_Pago"):
+        assert ", on 31 Mar 2099\n" in well(at(0, "schedule", "canary", zone=zone))
+        calendar = well(at(0, "due", "--ics", zone=zone))
+        assert "DTSTART;VALUE=DATE:20990331\r\n" in calendar
+    assert '"at": "2099-03-31T23:59:59Z"' in well(at(0, "due", "--json", zone="Asia/Kathmandu"))
+
+
 @pytest.mark.parametrize("year", [1970, 2038, 9999])
 def test_k03_years_at_the_ends_of_the_calendar(year: int) -> None:
     make_home(seen=False)

@@ -93,6 +93,26 @@ def own_crontab(folder: Path) -> Iterator[str]:
         os.close(lock)
 
 
+@contextmanager
+def forbidden_crontab(folder: Path) -> Iterator[None]:
+    """The real ``crontab``, as a program in ``folder``, for a user whom cron.allow leaves out."""
+    require(os.geteuid() == 0, "only root can be another user")
+    crontab, unshare, setpriv = map(system_program, ("crontab", "unshare", "setpriv"))
+    place = Path(tempfile.mkdtemp())  # where that user gets to
+    for name in ("passwd", "group", "nsswitch.conf"):
+        shutil.copy(Path("/etc", name), place / name)
+    (place / "cron.allow").write_text("root\n")
+    place.chmod(0o755)
+    user = _USERS[0]
+    become = f"exec {setpriv} --reuid {user} --regid {user} --clear-groups {crontab}"
+    line = f'PATH={_PATH}; mount --bind {place} /etc && {become} "$@"'
+    write_program(folder, "crontab", f"exec {unshare} --mount /bin/sh -c '{line}' sh \"$@\"")
+    try:
+        yield
+    finally:
+        shutil.rmtree(place)
+
+
 def _take_user(crontab: str) -> tuple[str, int]:
     # Several tests run at once, and no crontab that is there is touched.
     for user in _USERS:

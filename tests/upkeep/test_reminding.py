@@ -9,13 +9,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from credman.core.errors import CredmanError, Unavailable
+from credman.core.errors import CredmanError, LockTimeout, Unavailable
 from credman.core.intervals import Interval, format_instant
+from credman.stores import disk
+from credman.upkeep import reminding
 from credman.upkeep.reminding import (
     Outcome,
     Record,
@@ -27,7 +30,7 @@ from credman.upkeep.reminding import (
     reminders_file,
     run_reminders,
 )
-from credman.watch.reminders import Reminder
+from credman.watch.reminders import Reminder, id_of, render_pending
 from credman.watch.schedule import Due, Kind
 from tests.requirements import require
 from tests.watch.tokens import NOW, make_token
@@ -37,21 +40,24 @@ UNSEEN = Outcome(has_reached=False, is_well=True, result="nobody was there")
 FAILED = Outcome(has_reached=False, is_well=False, result="the command ended with 1")
 DAY = timedelta(days=1)
 OTHER = 4242
+STORE, ANOTHER = "0123456789ab", "0123456789abc"
+"""Keys of stores, one the beginning of the other."""
 DEEP = b"[" * 100_000
 BEGIN = b'{"version":1,"last_run":{"at":null,"result":"","well":true},"told":'
 
 
 class Person:
-    """Somebody who is told. Args: outcome: what comes of it."""
+    """Somebody who is told. Args: outcome: what comes of it; store: whose tokens they are."""
 
-    def __init__(self, state: Path, outcome: Outcome = SHOWN) -> None:
+    def __init__(self, state: Path, outcome: Outcome = SHOWN, store: str = STORE) -> None:
         self.path = reminders_file(str(state))
         self.outcome = outcome
+        self.store = store
         self.told: list[str] = []
 
     def run(self, *dues: Due, days: int = 0) -> Record:
         before = len(self.told)
-        record, told = run_reminders(self.path, dues, NOW + days * DAY, self.tell)
+        record, told = run_reminders(self.path, self.store, dues, NOW + days * DAY, self.tell)
         written = load_record(self.path)
         assert (written.told, written.last_result) == (record.told, record.last_result)
         assert len(told) == len(self.told) - before
@@ -68,6 +74,11 @@ def make_due(days: int, version: int = 1) -> Due:
     at, before = NOW + days * DAY, Interval(days=1)
     reminders = ((at - DAY, before),)
     return Due(make_token("C"), Kind.ROTATION, version, NOW - 90 * DAY, at, reminders)
+
+
+def make_dead(days: int, version: int = 1) -> Due:
+    """Args: days: until it was noticed last that its value is dead."""
+    return replace(make_due(days, version), kind=Kind.REPLACEMENT, reminders=())
 
 
 def mode_of(path: Path) -> int:
@@ -202,7 +213,7 @@ def test_what_fails_while_it_tells_is_told_again(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_reminders(person.path, [make_due(0)], NOW, fail)
+        run_reminders(person.path, STORE, [make_due(0)], NOW, fail)
     assert load_record(person.path) == Record()
     person.run(make_due(0))
     assert len(person.told) == 1
@@ -216,7 +227,7 @@ def test_many_at_once_tell_it_once(tmp_path: Path) -> None:
         return person.tell(reminders)
 
     def run() -> None:
-        run_reminders(person.path, [make_due(0)], NOW, tell)
+        run_reminders(person.path, STORE, [make_due(0)], NOW, tell)
 
     runs = [threading.Thread(target=run) for _ in range(8)]
     for one in runs:
@@ -228,37 +239,94 @@ def test_many_at_once_tell_it_once(tmp_path: Path) -> None:
 
 def test_what_nobody_saw_is_kept_until_it_is_forgotten(tmp_path: Path) -> None:
     person = Person(tmp_path, UNSEEN)
-    assert person.run(make_due(2), days=1).pending == find_pending(person.path) != ()
-    person.run(make_due(2), days=2)
+    first, second, third = (make_due(2, version=number) for number in (1, 2, 3))
+    assert person.run(first, days=1).pending == find_pending(person.path) != ()
+    person.run(first, days=2)
+    assert find_pending(person.path, STORE) == (id_of(first),)  # two stages of one thing
     person.outcome = FAILED
-    record = person.run(make_due(2, version=2), days=2)
+    record = person.run(second, days=2)
     assert (record.is_well, record.last_result) == (False, "1 reminder: the command ended with 1")
-    lines = find_pending(person.path)
-    assert [line.partition(":")[2].split(":")[0] for line in lines] == [
-        " overdue since today",  # of both versions: the same line stands there once
-        " due within a day, on 24 Nov",
-    ]
+    kept = find_pending(person.path, STORE)
+    assert sorted(kept) == sorted((id_of(first), id_of(second)))
     person.outcome = SHOWN
-    person.run(make_due(2, version=3), days=2)
-    assert find_pending(person.path) == lines  # only what was not shown
-    forget_pending(person.path)
-    forget_pending(person.path)
+    person.run(third, days=2)
+    assert find_pending(person.path, STORE) == kept  # only what was not shown
+    forget_pending(person.path, STORE)
     assert find_pending(person.path) == () == load_record(person.path).pending
+    assert not (tmp_path / "reminders-pending.txt").exists()
+    with pytest.raises(FileNotFoundError):
+        forget_pending(person.path, STORE)
 
 
-def test_of_what_nobody_saw_the_latest_fifty_are_kept(tmp_path: Path) -> None:
+def test_two_stores_with_tokens_of_one_name_are_told_of_each(tmp_path: Path) -> None:
+    people = [Person(tmp_path, UNSEEN, store) for store in (STORE, ANOTHER)]
+    for _ in range(2):
+        for person in people:
+            person.run(make_due(0))
+    assert [len(person.told) for person in people] == [1, 1]
+    path, kept = people[0].path, (id_of(make_due(0)),)
+    assert [find_pending(path, store) for store in (STORE, ANOTHER)] == [kept, kept]
+    forget_pending(path, STORE)
+    assert [find_pending(path, store) for store in (STORE, ANOTHER)] == [(), kept]
+    forget_pending(path, STORE)  # nothing of it is there
+    assert find_pending(path, ANOTHER) == kept
+    people[0].run(make_due(0, version=2), days=500)  # long ago, and not among its own
+    assert people[1].run(make_due(0), days=500) and len(people[1].told) == 1
+
+
+def test_what_nobody_saw_is_no_more_than_what_is_still_to_be_done(tmp_path: Path) -> None:
+    person = Person(tmp_path, UNSEEN)
+    person.run(make_due(2), days=1)
+    person.run(make_due(2), days=2)
+    kept = find_pending(person.path, STORE)
+    assert kept == (id_of(make_due(2)),)
+    at = NOW + 100 * DAY
+    assert render_pending(kept, [make_due(2)], at) == [
+        "rotate api: overdue for 98 days: credman rotate api"
+    ]
+    assert render_pending(kept, [make_due(2, version=2)], at) == []  # it was rotated
+    assert render_pending(kept, [make_due(300)], at) == []  # it has another date
+    assert render_pending(kept, [], at) == []
+
+
+def test_a_dead_value_is_told_once_however_often_it_is_checked(tmp_path: Path) -> None:
+    person = Person(tmp_path, UNSEEN)
+    for day in (0, 1, 2, 30, 300, 600):
+        person.run(make_dead(day), days=day)
+    assert len(person.told) == 1 and len(find_pending(person.path)) == 1
+    person.run(make_dead(600, version=2), days=600)
+    assert len(person.told) == 2
+
+
+def test_of_what_nobody_saw_all_is_kept_the_latest_first(tmp_path: Path) -> None:
     person = Person(tmp_path, UNSEEN)
     for number in range(60):
         person.run(make_due(0, version=number), days=number)
-    found = find_pending(person.path)
-    assert len(found) == 50 and found[0].endswith("for 59 days: credman rotate api")
+    latest = tuple(id_of(make_due(0, version=number)) for number in reversed(range(60)))
+    assert find_pending(person.path, STORE) == latest
 
 
-def test_what_a_terminal_would_act_upon_is_shown_escaped(tmp_path: Path) -> None:
+def test_of_a_line_that_nobody_understands_nothing_is_said(tmp_path: Path) -> None:
+    person = Person(tmp_path, UNSEEN)
+    odd = b"a \x1b]0;b\x07 \xff\n\n" + STORE.encode() + b"\n" + STORE.encode() + b" \x1b[31m\n"
+    (tmp_path / "reminders-pending.txt").write_bytes(odd)
+    person.run(make_due(0))
+    kept = find_pending(person.path, STORE)
+    assert render_pending(kept, [make_due(0)], NOW) == [
+        "rotate api: overdue since today: credman rotate api"
+    ]
+
+
+def test_another_run_that_takes_too_long_is_not_disturbed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     person = Person(tmp_path)
-    (tmp_path / "reminders-pending.txt").write_bytes(b"a \x1b]0;b\x07 \xff\nc\n")
-    (first, second) = find_pending(person.path)
-    assert first.isprintable() and second == "c"
+    person.run(make_due(0))
+    before = Path(person.path).read_bytes()
+    monkeypatch.setattr(reminding, "_LOCK_SECONDS", 0.1)
+    with disk.locked(f"{person.path}.lock"), pytest.raises(LockTimeout):
+        person.run(make_due(0, version=2))
+    assert len(person.told) == 1 and Path(person.path).read_bytes() == before
 
 
 def test_a_run_that_came_to_nothing_is_noted_and_forgets_nothing(tmp_path: Path) -> None:
@@ -295,4 +363,6 @@ def test_what_is_written_down(tmp_path: Path) -> None:
     person.run(make_due(0))
     written = json.loads(Path(person.path).read_bytes())
     last = {"at": format_instant(NOW), "result": "1 reminder: shown", "well": True}
-    assert (written["version"], written["last_run"], len(written["told"])) == (1, last, 1)
+    assert (written["version"], written["last_run"]) == (1, last)
+    told = {"stage": format_instant(NOW), "at": format_instant(NOW)}
+    assert written["told"] == {f"{STORE} {id_of(make_due(0))}": [told]}

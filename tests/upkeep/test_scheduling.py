@@ -25,6 +25,7 @@ from credman.upkeep.scheduling import (
 )
 from credman.watch.timers import Job, Scheduler
 from tests.upkeep.schedulers import (
+    forbidden_crontab,
     make_system,
     own_crontab,
     read_crontab,
@@ -98,6 +99,18 @@ def test_there_are_never_two_timers(tmp_path: Path) -> None:
             assert [one.scheduler for one in standing] == [wanted]
             assert standing[0].is_well
         assert read_crontab(tmp_path) == OTHERS
+
+
+def test_who_may_not_have_a_crontab_has_the_timer_of_another_scheduler(tmp_path: Path) -> None:
+    real_systemctl(tmp_path)
+    with forbidden_crontab(tmp_path):
+        both = list_timers(make_system(tmp_path))
+        timer = choose_timer(both, Scheduler.SYSTEMD)
+        install(timer, JOB, list_others(both, timer))
+        standing = list_standing(both, datetime(2026, 3, 1, 12, 0))
+        assert [one.scheduler for one in standing] == [Scheduler.SYSTEMD]
+        gone, problem = uninstall(both)
+        assert len(gone) == 3 and problem is None and timer.find() is None
 
 
 def test_what_one_scheduler_keeps_does_not_save_the_others(tmp_path: Path) -> None:

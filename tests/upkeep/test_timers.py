@@ -26,6 +26,7 @@ from credman.watch.timers import Job, Scheduler
 from tests.requirements import require, require_program
 from tests.upkeep.schedulers import (
     fast_cron,
+    forbidden_crontab,
     make_system,
     own_crontab,
     read_crontab,
@@ -156,6 +157,14 @@ def test_a_crontab_of_busybox_that_is_not_there_is_an_empty_one(tmp_path: Path) 
     assert CronTimer(make_system(tmp_path)).find() is None
 
 
+def test_who_may_not_have_a_crontab_has_none_and_gets_none(tmp_path: Path) -> None:
+    with forbidden_crontab(tmp_path):
+        timer = CronTimer(make_system(tmp_path))
+        assert timer.find() is None and timer.remove() == []
+        with pytest.raises(Unavailable, match="cannot read your crontab: .*not allowed"):
+            timer.install(JOB)
+
+
 # systemd
 
 
@@ -226,7 +235,7 @@ def test_without_a_manager_the_timer_is_made_for_the_next_login(tmp_path: Path) 
         "timers.target.wants",
     }
     timer.remove()
-    assert list(folder.iterdir()) == []
+    assert list((tmp_path / "config").iterdir()) == []
     assert subprocess.run(argv, env=environ, capture_output=True).stdout != b"enabled\n"
 
 

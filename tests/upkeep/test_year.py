@@ -9,10 +9,14 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from tests.cli.harness import credman
+from tests.upkeep.stub import stub
+from tests.upkeep.stub_places import make_environ, pipe
 from tests.upkeep.years import BEGIN, REPOSITORY, Step, Told, Year, live
 from tests.watch.desktops import desktop
 
@@ -168,3 +172,26 @@ def test_a_machine_that_sleeps_and_a_clock_that_is_set_back_and_right_again(tmp_
     slept: set[Stage] = {("turned", "rotation", day(258)), ("turned", "rotation", day(269))}
     slept.add(("monthly", "rotation", MONTHLY.replace(year=2028, month=2, day=15)))
     assert assert_told(year, steps, right) == STAGES - MISSED - slept
+
+
+def test_a_dead_value_is_told_once_though_it_is_checked_every_day(tmp_path: Path) -> None:
+    told = []
+    with stub() as provider:
+        environ = make_environ(provider, "groq")
+        first, second = (provider.issue("groq", days=None) for _ in range(2))
+        assert credman("add", "groq", stdin=pipe(first), environ=environ).exit_code == 0
+        successor = Step(day(15), ("rotate", "groq"), pipe(second).decode())
+        for issued, begin, last in ((first, 0, [successor]), (second, 20, [])):
+            provider.revoke(issued)
+            folder = tmp_path / str(begin)
+            folder.mkdir()
+            days = [day(begin + number) for number in range(10)]
+            hour = timedelta(hours=1)
+            pairs = [(Step(d, ("check",), code=8), Step(d + hour, RUN)) for d in days]
+            told += live([*chain(*pairs), *last], folder, environ).told
+        for issued in (first, second):
+            assert provider.count("groq", "verify", issued.token) == 11  # it was really asked
+    assert told == [
+        Told(day(number) + timedelta(hours=1), "groq", "replacement", day(number))
+        for number in (0, 20)
+    ]

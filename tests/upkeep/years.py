@@ -30,11 +30,17 @@ _LIBRARIES = "lib*/*/faketime/libfaketime.so.1"
 
 
 class Step(NamedTuple):
-    """Args: at: UTC, whole seconds; argv: of credman; stdin: what is piped in."""
+    """Args:
+    at: UTC, whole seconds.
+    argv: of credman.
+    stdin: what is piped in.
+    code: what it ends with.
+    """
 
     at: datetime
     argv: tuple[str, ...]
     stdin: str = ""
+    code: int = 0
 
 
 class Told(NamedTuple):
@@ -86,7 +92,7 @@ def live(steps: Iterable[Step], folder: Path, environ: Mapping[str, str] | None 
     }
     done = subprocess.run(
         [sys.executable, "-m", "tests.upkeep.years", str(folder / "told")],
-        input=json.dumps([(int(s.at.timestamp()), s.argv, s.stdin) for s in steps]),
+        input=json.dumps([(int(s.at.timestamp()), *s[1:]) for s in steps]),
         capture_output=True,
         text=True,
         env=given,
@@ -112,7 +118,7 @@ def _read(text: Any) -> Any:
         return text
 
 
-def _main(path: Path, steps: Sequence[tuple[int, list[str], str]]) -> None:
+def _main(path: Path, steps: Sequence[tuple[int, list[str], str, int]]) -> None:
     from credman.vault import slots
     from tests.cli.harness import PASSPHRASE, credman
 
@@ -124,7 +130,7 @@ def _main(path: Path, steps: Sequence[tuple[int, list[str], str]]) -> None:
     hook = ["--command", shlex.join(["sh", "-c", 'cat >> "$0"', str(path)])]
     clock: list[int] = []
     told: list[tuple[str, ...]] = []
-    for second, argv, stdin in steps:
+    for second, argv, stdin, code in steps:
         Path(os.environ[_CLOCK]).write_text(str(second))
         clock.append(int(time.time()))
         if argv[0] == BEGIN:
@@ -134,7 +140,7 @@ def _main(path: Path, steps: Sequence[tuple[int, list[str], str]]) -> None:
         words = [*argv, *(hook if is_run else [])]
         before = path.stat().st_size
         outcome = credman(*words, stdin=stdin.encode(), passphrase=None if is_run else PASSPHRASE)
-        assert outcome.exit_code == 0, (argv, outcome.stderr)
+        assert outcome.exit_code == code, (argv, outcome.stderr)
         if is_run:
             told += _list_told(path.read_text()[before:])
         else:

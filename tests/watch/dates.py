@@ -12,7 +12,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from credman.core.intervals import Interval
+from credman.core.intervals import OFF, Interval
 from credman.core.model import (
     Field,
     Finding,
@@ -27,9 +27,11 @@ from credman.core.model import (
     VersionState,
 )
 from credman.core.policy import Policy
-from credman.watch.schedule import OFF, Rules
+from credman.watch.schedule import Rules
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+ON_THE_DAY = ("9y",)
+"""To be reminded of a token then and not before: so long before it there was nothing yet."""
 DEAD = Finding(Liveness.DEAD, NOW - timedelta(days=2))
 ZONES = (
     "UTC",

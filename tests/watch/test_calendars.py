@@ -13,10 +13,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from icalendar import Calendar
 
+from credman.core.intervals import OFF, parse_date
 from credman.core.model import Rotation, Stage, Token, VersionState
 from credman.watch.calendars import render_calendar
 from credman.watch.schedule import due
-from tests.watch.dates import DEAD, NOW, ZONES, day, make_token, make_version, tokens, zone
+from tests.watch.dates import (
+    DEAD,
+    NOW,
+    ON_THE_DAY,
+    ZONES,
+    day,
+    make_token,
+    make_version,
+    tokens,
+    zone,
+)
 
 LONG = "n" * 64
 
@@ -42,7 +53,16 @@ def start(event: Any) -> date:
     return found
 
 
-def test_an_event_a_date_with_an_alarm_a_reminder() -> None:
+def alarms(event: Any) -> list[timedelta]:
+    """Returns: how long after the beginning of its day each comes."""
+    return [alarm.decoded("trigger") for alarm in event.walk("VALARM")]
+
+
+MORNING = timedelta(hours=9)
+BEFORE = [timedelta(days=-14), timedelta(days=-3)]
+
+
+def test_an_event_a_date_with_an_alarm_a_reminder_and_one_on_the_day() -> None:
     with zone("UTC"):
         (event,) = events([make_token("hf", every="90d", place=("prod", "default"))])
         assert start(event) == date(2027, 2, 20)
@@ -50,10 +70,9 @@ def test_an_event_a_date_with_an_alarm_a_reminder() -> None:
         assert event["description"] == "credman rotate hf -e prod"
         assert event.decoded("dtstamp") == NOW
         assert event["transp"] == "TRANSPARENT"
-        alarms = list(event.walk("VALARM"))
-        assert [alarm.decoded("trigger").days for alarm in alarms] == [-14, -3]
-        assert {alarm["action"] for alarm in alarms} == {"DISPLAY"}
-        said = {alarm["description"] for alarm in alarms}
+        assert alarms(event) == [*BEFORE, MORNING]
+        assert {alarm["action"] for alarm in event.walk("VALARM")} == {"DISPLAY"}
+        said = {alarm["description"] for alarm in event.walk("VALARM")}
         assert said == {"rotate hf (prod): credman rotate hf -e prod"}
 
 
@@ -80,6 +99,7 @@ def test_everything_that_may_be_due_is_an_event_of_its_own() -> None:
     assert len(found) == 12 and len({event["uid"] for event in found}) == 12
     for event in found:
         assert event["uid"].endswith("@credman") and LONG in event["summary"]
+        assert MORNING in alarms(event)  # whatever it is, one is told on the day
 
 
 def test_uids_stay_over_runs_and_over_a_rotation_which_moves_the_date() -> None:
@@ -103,10 +123,27 @@ def test_the_day_is_the_local_one_and_so_are_the_alarms() -> None:
     with zone("Europe/Berlin"):
         (event,) = events([token])
         assert start(event) == date(2027, 1, 2)
-        assert [a.decoded("trigger").days for a in event.walk("VALARM")] == [-14, -3]
+        assert alarms(event) == [*BEFORE, MORNING]
     with zone("America/New_York"):
         (event,) = events([token])
         assert start(event) == date(2027, 1, 1)
+
+
+def test_of_what_nobody_is_to_be_reminded_the_calendar_says_the_day_and_rings_no_bell() -> None:
+    old = (make_version(40, state=VersionState.RETIRING, retiring_at=day(-10)),)
+    quiet = make_token("a", every="90d", ends=20, remind=(OFF,), old=old)
+    found = events([quiet, make_token("b", every="90d", remind=ON_THE_DAY)])
+    rings = {str(event["summary"]): alarms(event) for event in found}
+    assert rings == {"revoke the old a": [], "replace a": [], "rotate a": [], "rotate b": [MORNING]}
+
+
+@pytest.mark.parametrize("name", ZONES)
+def test_what_was_given_as_a_date_is_that_day_everywhere(name: str) -> None:
+    at = parse_date("2027-03-31")
+    token = replace(make_token(), versions=(make_version(expires_at=at),))
+    with zone(name):
+        (event,) = events([token])
+    assert start(event) == date(2027, 3, 31) and alarms(event) == [*BEFORE, MORNING]
 
 
 @pytest.mark.parametrize("name", ZONES)

@@ -25,14 +25,14 @@ from credman.watch.reminders import (
     summarize,
 )
 from credman.watch.schedule import Due, Kind, due
-from tests.watch.dates import DEAD, NOW, day, make_token, make_version, tokens, zone
+from tests.watch.dates import DEAD, NOW, ON_THE_DAY, day, make_token, make_version, tokens, zone
 
 YEARS = 3 * 365.0
 ROTATION = make_token("api", every="90d")
 """Told of on the days 76, 87 and 90 after ``NOW``."""
 SEVERAL = (
     ROTATION,
-    make_token("edge", every="90d", remind=("off",), place=("dev", "work")),
+    make_token("edge", every="90d", remind=ON_THE_DAY, place=("dev", "work")),
     make_token("hf", ends=60, remind=("30d", "1d"), place=("prod", "default")),
     make_token("quick", every="2d", ends=100),
     make_token("old", old=(make_version(9, state=VersionState.RETIRING, retiring_at=day(5)),)),
@@ -116,7 +116,9 @@ def test_a_clock_that_was_years_ahead_does_not_swallow_what_is_to_be_told(first:
     said = tell([first, first + YEARS, first + 1, *(n for n in DAILY if n > first + 1)], [ROTATION])
     assert said[-2:] == [(87, "api", 87), (90, "api", 90)]
     assert (76, "api", 76) in said or first == 76.5
-    without_points = tell([0, YEARS, *DAILY[1:]], [make_token("api", every="90d", remind=("off",))])
+    without_points = tell(
+        [0, YEARS, *DAILY[1:]], [make_token("api", every="90d", remind=ON_THE_DAY)]
+    )
     assert without_points == [(YEARS, "api", 90), (90, "api", 90)]
 
 
@@ -210,9 +212,9 @@ WORDS: list[tuple[Token, float, str, str]] = [
     (make_token(ends=9), 8.5, "expires within a day, on 1 Dec", "credman rotate api"),
     (make_token(ends=9), 9, "expired on 1 Dec", "credman rotate api"),
     (make_token(ends=9), 99, "expired on 1 Dec 2026", "credman rotate api"),
-    (retiring(), 0, "#1 is still alive, 10 days after its successor came", "credman revoke other"),
-    (retiring(), -9, "#1 is still alive, a day after its successor came", "credman revoke other"),
-    (retiring(), -10, "#1 is still alive, on the day its successor came", "credman revoke other"),
+    (retiring(), 0, "#1 is still alive, its successor came 10 days ago", "credman revoke other"),
+    (retiring(), -9, "#1 is still alive, its successor came a day ago", "credman revoke other"),
+    (retiring(), -10, "#1 is still alive, its successor came today", "credman revoke other"),
     (
         retiring(VersionState.COMPROMISED), 0,
         "#1 is compromised and still alive", "credman revoke other",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -97,39 +97,51 @@ STRICT = Policy(may_share_value=False)
 def shared(
     found: Sequence[Token],
     values: dict[str, str],
-    policy_for: Callable[[str], Policy] = lambda _: STRICT,
+    gives: str = "",
+    policy: Policy = STRICT,
 ) -> list[Violation]:
-    """Args: values: by the token's name."""
-    known = {
-        address: Secret(values[token.key.name])
-        for token in found
-        for address in secret_addresses(token)
-        if token.key.name in values
-    }
-    violations = list(find_shared_values(found, policy_for, known))
+    """Args:
+    values: by the token's name, of an old version by name and number: ``a1``.
+    gives: names of the tokens that prod gives, all if there are none.
+    """
+    known = {}
+    for token in found:
+        for address in secret_addresses(token):
+            name = token.key.name
+            text = values.get(f"{name}{address.version}", values.get(name))
+            if text is not None:
+                known[address] = Secret(text)
+    given = [token for token in found if token.key.name in (gives or token.key.name)]
+    violations = list(find_shared_values(given, "prod", policy, found, known))
     assert CANARY not in repr(violations) and CANARY[-8:] not in repr(violations)
-    assert {violation.rule for violation in violations} <= {"same_value"}
+    assert {(v.environment, v.rule) for v in violations} <= {("prod", "same_value")}
     return violations
 
 
 DEV, PROD = make_token("a", place=("dev", "default")), make_token("b", place=("prod", "default"))
+BASE = make_token("z")
 
 
-def test_the_same_value_in_two_environments_is_said_of_both_and_never_shown() -> None:
-    assert shared([DEV, PROD], {"a": CANARY, "b": CANARY}) == [
-        Violation(DEV.key, "dev", "same_value", "has the same value as b (prod)"),
-        Violation(PROD.key, "prod", "same_value", "has the same value as a (dev)"),
+def test_the_same_value_in_another_environment_is_said_and_never_shown() -> None:
+    assert shared([DEV, PROD], {"a": CANARY, "b": CANARY}, "b") == [
+        Violation(PROD.key, "prod", "same_value", "has the same value as a (dev)")
     ]
-    assert shared([DEV, PROD], {"a": CANARY, "b": f"{CANARY}2"}) == []
+    assert shared([DEV, PROD], {"a": CANARY, "b": f"{CANARY}2"}, "b") == []
 
 
-def test_only_the_environment_that_forbids_it_is_told() -> None:
-    def policy_for(environment: str) -> Policy:
-        return STRICT if environment == "prod" else Policy(may_share_value=True)
+def test_what_an_environment_inherits_is_compared_as_well() -> None:
+    same = {"a": CANARY, "z": CANARY}
+    assert shared([DEV, PROD, BASE], {**same, "b": "another"}, "bz") == [
+        Violation(BASE.key, "prod", "same_value", "has the same value as a (dev)")
+    ]
+    # Of what it does not give, its policy says nothing; and to be inherited is no second place.
+    assert shared([DEV, PROD, BASE], {**same, "b": "another"}, "b") == []
+    assert shared([BASE], same) == []
 
-    same = {"a": CANARY, "b": CANARY}
-    assert [v.token for v in shared([DEV, PROD], same, policy_for)] == [PROD.key]
-    assert shared([DEV, PROD], same, lambda _: Policy()) == []
+
+@pytest.mark.parametrize("policy", [Policy(), Policy(may_share_value=True)])
+def test_where_it_is_not_forbidden_nothing_is_said(policy: Policy) -> None:
+    assert shared([DEV, PROD, BASE], dict.fromkeys("abz", CANARY), "", policy) == []
 
 
 def test_within_one_environment_it_is_nobodys_business() -> None:
@@ -144,33 +156,56 @@ def test_in_two_profiles_of_two_environments_it_is_said() -> None:
 
 
 def test_all_the_places_of_one_value_are_named_in_order() -> None:
-    base = make_token("z")
-    found = shared([PROD, base, DEV], dict.fromkeys("abz", CANARY))
+    found = shared([PROD, BASE, DEV], dict.fromkeys("abz", CANARY))
     assert [violation.reason for violation in found] == [
+        "has the same value as z (default), a (dev)",
         "has the same value as a (dev), b (prod)",
         "has the same value as z (default), b (prod)",
-        "has the same value as z (default), a (dev)",
     ]
 
 
-def test_current_secret_values_are_compared_and_no_others() -> None:
-    versions = (make_version(9, state=VersionState.RETIRING), make_version(number=2))
+def test_secret_values_of_what_may_be_alive_are_compared_and_no_others() -> None:
+    states = (VersionState.RETIRING, VersionState.COMPROMISED, VersionState.STAGED)
+    old = [make_version(9, number=n, state=state) for n, state in enumerate(states, 1)]
+    gone = make_version(9, number=5, state=VersionState.REVOKED, fields=())
     fields = (Field("KEY", ("KEY",)), Field("URL", ("URL",), secret=False), Field("SID", ("SID",)))
-    token = Token(DEV.key, fields, versions)
-    assert secret_addresses(token) == [Address(DEV.key, 2, "KEY")]
+    token = Token(DEV.key, fields, (*old, make_version(number=4), gone))
+    assert secret_addresses(token) == [Address(DEV.key, n, "KEY") for n in (1, 2, 4)]
     whole = Version(3, VersionState.CURRENT, NOW, ("SID", "URL", "KEY"))
     token = replace(token, versions=(whole,))
     assert secret_addresses(token) == [Address(DEV.key, 3, "KEY"), Address(DEV.key, 3, "SID")]
-    gone = replace(token, versions=(make_version(state=VersionState.REVOKED, fields=()),))
-    assert secret_addresses(gone) == []
+    ended = replace(token, versions=(make_version(state=VersionState.REVOKED, fields=()),))
+    assert secret_addresses(ended) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "is_said"),
+    [(VersionState.RETIRING, True), (VersionState.COMPROMISED, True), (VersionState.STAGED, False)],
+)
+def test_a_value_that_is_old_here_and_used_there_is_found_from_both_sides(
+    state: VersionState, is_said: bool
+) -> None:
+    old = make_version(9, state=state)
+    values = {"o1": CANARY, "o2": "newer", "a": CANARY, "b": CANARY}
+    here = make_token("o", old=(old,), place=("prod", "default"))
+    found = shared([here, DEV], values, "o")
+    assert [(v.token, v.reason) for v in found] == (
+        [(here.key, "has the same value as a (dev)")] if is_said else []
+    )
+    there = make_token("o", old=(old,), place=("dev", "default"))
+    found = shared([there, PROD], values, "b")
+    assert [(v.token, v.reason) for v in found] == (
+        [(PROD.key, "has the same value as o (dev)")] if is_said else []
+    )
 
 
 def test_any_part_of_a_token_counts_once() -> None:
     fields = (Field("KEY", ("KEY",)), Field("SID", ("SID",)))
     parts = Token(DEV.key, fields, (Version(1, VersionState.CURRENT, NOW, ("KEY", "SID")),))
-    assert [v.token for v in shared([parts, PROD], dict.fromkeys("ab", CANARY))] == [
-        DEV.key, PROD.key,
-    ]  # fmt: skip
+    assert shared([parts, PROD], dict.fromkeys("ab", CANARY)) == [
+        Violation(DEV.key, "prod", "same_value", "has the same value as b (prod)"),
+        Violation(PROD.key, "prod", "same_value", "has the same value as a (dev)"),
+    ]
 
 
 def test_values_that_nobody_gave_are_not_compared() -> None:
