@@ -105,7 +105,7 @@ def _choose(invocation: Invocation, session: Session) -> Sequence[Token]:
     chosen = session.environment()
     return [
         token
-        for profile in sorted({token.key.profile for token in tokens})
+        for profile in sorted({token.key.profile.casefold() for token in tokens})
         for token in visible_tokens(
             tokens, environment=chosen.name, profile=profile, isolated=chosen.isolated
         )

@@ -86,7 +86,11 @@ def _render(
     own = (Kind.ROTATION, Kind.UNFINISHED, Kind.REPLACEMENT)
     dues = due(snapshot.tokens, now, invocation.make_rules(session))
     overdue = [
-        item for item in dues if item.is_overdue(now) and not (item.key in but and item.kind in own)
+        item
+        for item in dues
+        if item.is_overdue(now)
+        and not item.is_silent
+        and not (item.key in but and item.kind in own)
     ]
     if not overdue:
         later = (item.at for item in dues if not item.is_overdue(now))

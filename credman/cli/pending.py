@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -29,30 +29,16 @@ class Source(Protocol):
 
 def tell_pending(source: Source) -> None:
     """Says, to a person, what a reminder could not show him; then it is forgotten. Never fails."""
-    if not source.context.is_unattended:
-        _take(source, lambda: say_pending(source))
-
-
-def _take(source: Source, say: Callable[[], None]) -> None:
     context = source.context
-    if not context.stderr.is_terminal:
-        return
-    with contextlib.suppress(CredmanError, OSError):
-        if not _is_there(context):
-            return
-        from credman.stores import disk
-        from credman.upkeep.reminding import forget_pending, reminders_file
-
-        # Else what is added meanwhile would be forgotten unsaid.
-        path = reminders_file(context.paths.state)
-        with disk.locked(f"{path}.lock", what="the record of reminders", seconds=0):
-            say()
-            forget_pending(path, source.store_key)
+    if context.stderr.is_terminal and not context.is_unattended:
+        _take(source, lambda lines: _say(context, lines))
 
 
 def forget_said(source: Source) -> None:
     """For what shows all of it to a person anyway. Never fails."""
-    _take(source, lambda: None)
+    context = source.context
+    if context.stdout.is_terminal and not context.is_unattended:
+        _take(source, lambda lines: None)
 
 
 def say_pending(source: Source) -> None:
@@ -61,16 +47,13 @@ def say_pending(source: Source) -> None:
     Raises:
         CredmanError: nobody knows where it would be written down.
     """
-    lines = list_pending(source)
-    if lines:
-        first, *more = lines
-        rest = f"; and {len(more)} more: credman due" if more else ""
-        source.context.note(f"reminder: {first}{rest}")
+    _say(source.context, list_pending(source) or ())
 
 
-def list_pending(source: Source) -> list[str]:
+def list_pending(source: Source) -> list[str] | None:
     """Returns: what a reminder could not show and what is still to be done, one line each, as it is
-    now: of a token that was rotated or removed since there is nothing to say.
+    now: of a token that was rotated or removed since there is nothing to say. None: nothing is
+    known of the tokens.
 
     Raises:
         CredmanError: nobody knows where it would be written down.
@@ -82,8 +65,32 @@ def list_pending(source: Source) -> list[str]:
 
     now = datetime.now(UTC)
     path = reminders_file(source.context.paths.state)
-    ids = find_pending(path, source.store_key)
-    return [r.line for r in find_reminders(ids, source.list_noted(now) or (), now)]
+    ids, dues = find_pending(path, source.store_key), source.list_noted(now)
+    return None if dues is None else [r.line for r in find_reminders(ids, dues, now)]
+
+
+def _take(source: Source, say: Callable[[Sequence[str]], None]) -> None:
+    context = source.context
+    with contextlib.suppress(CredmanError, OSError):
+        if not _is_there(context):
+            return
+        from credman.stores import disk
+        from credman.upkeep.reminding import forget_pending, reminders_file
+
+        # Else what is added meanwhile would be forgotten unsaid.
+        path = reminders_file(context.paths.state)
+        with disk.locked(f"{path}.lock", what="the record of reminders", seconds=0):
+            lines = list_pending(source)
+            if lines is not None:
+                say(lines)
+                forget_pending(path, source.store_key)
+
+
+def _say(context: Context, lines: Sequence[str]) -> None:
+    if lines:
+        first, *more = lines
+        rest = f"; and {len(more)} more: credman due" if more else ""
+        context.note(f"reminder: {first}{rest}")
 
 
 def _is_there(context: Context) -> bool:

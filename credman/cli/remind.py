@@ -119,7 +119,7 @@ def remind_status(invocation: Invocation, json: JsonOption = False) -> int | Non
     state = scheduling.find_state(standing, context.environ, context.cwd)
     record = load_record(reminders_file(state))
     last_at = record.last_run_at
-    pending = list_pending(invocation)
+    pending = list_pending(invocation) or []
     if json:
         facts = {
             "installed": bool(standing),

@@ -16,7 +16,7 @@ from credman.cli.render import (
     render_state,
     token_facts,
 )
-from credman.core.intervals import OFF
+from credman.core.intervals import OFF, find_day
 from credman.core.model import Token
 from credman.core.names import quote_untrusted
 from credman.core.secret import Secret, mask
@@ -114,7 +114,7 @@ def _render_expiry_date(token: Token, now: datetime) -> str:
     return (
         NOTHING
         if expires_at is None
-        else f"{expires_at.date().isoformat()}, {render_expiry(token, now)}"
+        else f"{find_day(expires_at).isoformat()}, {render_expiry(token, now)}"
     )
 
 

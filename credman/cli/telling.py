@@ -48,6 +48,7 @@ def remind_run(
             dues,
             now,
             lambda new, again: _tell(invocation, new, again, command),
+            sends=command is not None,
         )
     except LockTimeout:
         context.note("another run is telling what is due")

@@ -85,6 +85,8 @@ def run_reminders(
     dues: Sequence[Due],
     now: datetime,
     tell: Callable[[Sequence[Reminder], Sequence[Reminder]], Outcome],
+    *,
+    sends: bool,
 ) -> tuple[Record, list[Reminder]]:
     """Tells what there is to tell. Two runs at once do not tell anything twice.
 
@@ -93,6 +95,7 @@ def run_reminders(
         store: whose tokens they are: two stores may hold tokens of one name.
         now: UTC.
         tell: tells somebody what is new, and sends again what could not be sent.
+        sends: whether it can send; else what could not be sent waits for a run that does.
 
     Returns:
         The record as it is now, and what was told.
@@ -108,14 +111,16 @@ def run_reminders(
         own = {k.removeprefix(head): v for k, v in record.told.items() if k.startswith(head)}
         reminders = choose_reminders(dues, now, own)
         unsent = {k.removeprefix(head) for k in record.unsent if k.startswith(head)}
-        again = find_reminders(unsent - {r.id for r in reminders}, dues, now)
+        again = find_reminders(unsent - {r.id for r in reminders}, dues, now) if sends else []
         record = replace(record, last_run_at=now, last_result="nothing was due", is_well=True)
         if reminders or again:
             outcome = tell(reminders, again)
             ids = [f"{head}{reminder.id}" for reminder in (*reminders, *again)]
             if not outcome.has_reached:
                 record = replace(record, pending=_keep_pending(path, ids))
-            rest = tuple(k for k in record.unsent if not k.startswith(head))
+            if sends:
+                rest = tuple(k for k in record.unsent if not k.startswith(head))
+                record = replace(record, unsent=rest if outcome.is_well else (*rest, *ids))
             others = {k: v for k, v in record.told.items() if not k.startswith(head)}
             told = remember(own, reminders, dues, now)
             count = "1 reminder" if len(ids) == 1 else f"{len(ids)} reminders"
@@ -124,7 +129,6 @@ def run_reminders(
                 told=others | {f"{head}{key}": items for key, items in told.items()},
                 last_result=f"{count}: {outcome.result}",
                 is_well=outcome.is_well,
-                unsent=rest if outcome.is_well else (*rest, *ids),
             )
         _write(path, record)
     return record, reminders

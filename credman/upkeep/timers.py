@@ -163,10 +163,9 @@ class SystemdTimer:
             self._tell("stop", f"{UNIT}.timer")  # where it is not loaded there is nothing to stop
         for path in there:
             _unlink(path)
-        with contextlib.suppress(OSError):  # something else is in it, or it is not there
-            for folder in (os.path.dirname(self._link), self._folder):
+        for folder in (os.path.dirname(self._link), self._folder, os.path.dirname(self._folder)):
+            with contextlib.suppress(OSError):  # something else is in it, or it is not there
                 os.rmdir(folder)
-            os.rmdir(os.path.dirname(self._folder))
         if is_reached:
             self._tell("daemon-reload")
         return there

@@ -123,7 +123,7 @@ def find_reminders(ids: Collection[str], dues: Iterable[Due], now: datetime) -> 
     return [
         Reminder(due, stage, now)
         for due in dues
-        if id_of(due) in ids and (stage := due.find_stage(now)) is not None
+        if id_of(due) in ids and not due.is_silent and (stage := due.find_stage(now)) is not None
     ]
 
 

@@ -29,8 +29,8 @@ def names(*argv: str, code: int) -> list[tuple[str, str]]:
 
 
 RETIRING = Version(1, VersionState.RETIRING, day(-40), ("KEY",), retiring_at=day(-9))
-OVERDUE = make("late", age=95.5, place=("prod", "default"), rotate_every="90d")
-SOON = make("soon", place=("dev", "work"), expires_at=day(20.5))
+OVERDUE = make("late", age=95, place=("prod", "default"), rotate_every="90d")
+SOON = make("soon", place=("dev", "work"), expires_at=day(21))
 LATER = make("later", rotate_every="90d")
 FREE = make("free")
 
@@ -109,12 +109,12 @@ def test_for_programs() -> None:
     found = facts(code=8)
     assert found.keys() == {"version", "due"}
     first, second = found["due"]
-    at = day(-5.5).isoformat().replace("+00:00", "Z")
+    at = day(-5).isoformat().replace("+00:00", "Z")
     assert first == {
         "kind": "rotation", "name": "late", "environment": "prod", "profile": "default",
-        "provider": None, "version": 1, "since": day(-95.5).isoformat().replace("+00:00", "Z"),
+        "provider": None, "version": 1, "since": day(-95).isoformat().replace("+00:00", "Z"),
         "at": at, "overdue": True, "command": "credman rotate late -e prod",
-        "reminders": [(day(n).isoformat().replace("+00:00", "Z")) for n in (-19.5, -8.5)],
+        "reminders": [(day(n).isoformat().replace("+00:00", "Z")) for n in (-19, -8)],
     }  # fmt: skip
     assert (second["profile"], second["overdue"]) == ("work", False)
     assert second["command"] == "credman rotate soon -e dev -p work"
@@ -175,11 +175,20 @@ def test_all_environments_and_profiles_unless_one_is_chosen() -> None:
     )
     # What an environment inherits is its own concern as well.
     assert names("-e", "prod", code=8) == [("late", "rotation"), ("later", "rotation")]
-    assert names("-e", "dev", code=0) == [("later", "rotation")]
+    assert names("-e", "dev", code=0) == [("soon", "expiry"), ("later", "rotation")]
+    assert names("-e", "DEV", "-p", "default", code=0) == [("later", "rotation")]
     assert names("-e", "dev", "-p", "work", code=0) == [("soon", "expiry")]
     assert names("-p", "WORK", code=0) == [("soon", "expiry")]
     for argv in (("-e", "pord"), ("-p", "wrok")):
         assert due(*argv, code=3).text == ""
+
+
+def test_what_several_profiles_hold_is_listed_once_each() -> None:
+    places = [("default", "default"), ("default", "work"), ("default", "Work"), ("dev", "WORK")]
+    store(*(make(f"t{n}", place=p, rotate_every="90d") for n, p in enumerate(places)))
+    for argv in ((), ("-e", "dev"), ("-e", "default", "-e", "dev")):
+        assert sorted(name for name, _ in names(*argv, code=0)) == ["t0", "t1", "t2", "t3"]
+    assert sorted(name for name, _ in names("-p", "work", code=0)) == ["t1", "t2", "t3"]
 
 
 def test_an_empty_vault_and_none_at_all() -> None:

@@ -39,7 +39,7 @@ def test_policy_forbids_by_environment_and_what_it_inherits() -> None:
     assert forbidden("-e", "prod", code=8) == forbidden(code=8)
     # The policy of dev forbids nothing; that it is due holds wherever it is looked at.
     assert forbidden("-e", "dev", code=8) == []
-    assert [item["name"] for item in facts("-e", "dev", code=8)["due"]][0] == "base"
+    assert [i["name"] for i in facts("-e", "dev", code=8)["due"]] == ["base", "new"]
     text = due("--policy", code=8).text
     assert "  forbidden: base (default) in prod is 60 days old, older than 30d\n" in text
     assert "  forbidden: own (prod) is 60 days old, older than 30d\n" in text
@@ -161,7 +161,7 @@ def test_a_provider_of_ones_own_is_allowed_by_its_name() -> None:
     folder = Path(os.environ["CREDMAN_HOME"], "config", "providers")
     folder.mkdir(parents=True)
     built_in = files("credman.providers").joinpath("data/argilla.toml").read_text("utf-8")
-    (folder / "mine.toml").write_text(built_in)
+    (folder / "mine.toml").write_text(built_in.replace("ARGILLA", "MINE"))
     store(replace(make(), provider="mine"))
     configure('[policy]\nproviders = ["mine"]\n')
     assert forbidden(code=0) == []

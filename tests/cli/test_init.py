@@ -51,6 +51,13 @@ def test_with_nobody_there_it_makes_no_recovery_key_and_says_so() -> None:
     assert "there is no recovery key" in credman("list").stderr
 
 
+def test_reminders_know_then_that_there_are_no_tokens() -> None:
+    assert credman("remind", "run", passphrase=None).exit_code == 6
+    init(answers=[PASSPHRASE, PASSPHRASE])
+    outcome = credman("remind", "run", passphrase=None)
+    assert (outcome.exit_code, outcome.stderr) == (0, "")
+
+
 def test_a_second_time_is_refused_before_anything_is_asked() -> None:
     credman("init")
     before = vault().read_bytes()

@@ -41,7 +41,7 @@ def full() -> Token:
     old = (
         make_version(40, state=VersionState.RETIRING, retiring_at=day(-10), grace="3d",
                      expires_at=day(5)),
-        make_version(30, number=2, state=VersionState.REVOKED, fields=(), ended_at=day(-9)),
+        make_version(30, number=2, state=VersionState.COMPROMISED, ended_at=day(-9)),
         make_version(1, number=3, state=VersionState.STAGED),
     )  # fmt: skip
     current = make_version(20, number=4, expires_at=day(50), finding=DEAD)
@@ -61,6 +61,15 @@ def test_all_that_is_known_comes_back() -> None:
     said = make_token(ends=60)  # where its provider has said another end, that one counts
     told = replace(said, versions=(replace(said.current, expires_at=day(50)),))
     assert (through(said).expires_at, through(told).expires_at) == (day(60), day(50))
+
+
+def test_what_is_gone_is_left_out_unless_it_is_what_there_is() -> None:
+    gone = make_version(30, state=VersionState.REVOKED, fields=(), ended_at=day(-9))
+    token = make_token(old=(gone,))
+    assert through(token).versions == (token.current,)
+    last = replace(token, versions=(gone,))
+    assert through(last) == last
+    assert [item.at for item in due([through(last)], NOW)] == [day(-9)]
 
 
 def test_that_a_command_makes_it_comes_back_and_the_command_does_not() -> None:

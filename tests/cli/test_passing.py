@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -29,7 +28,6 @@ from credman.stores.base import open_store
 from tests.agent.agents import Agents, agents
 from tests.agent.lanes import DRIVER
 from tests.cli.harness import PASSPHRASE, PROGRAM, Outcome, credman
-from tests.cli.person import person
 from tests.cli.test_cold_start import _MAIN, modules_after
 from tests.cli.test_remind_faults import without_privileges
 from tests.cli.test_remind_run import configure, place
@@ -69,7 +67,7 @@ def make_overdue(*names: str) -> None:
     _made[names] = path.read_bytes()
 
 
-def make_old(name: str, environment: str = "default", *, hours: float = 2401) -> datetime:
+def make_old(name: str, environment: str = "default", *, hours: float = 2400) -> datetime:
     """Returns: when it was made from now on, UTC. Args: hours: since then."""
     path = Path(os.environ["CREDMAN_HOME"], "data", "vault.age")
     surroundings = make_surroundings(Path.home(), Secret(PASSPHRASE), environ=os.environ)
@@ -110,14 +108,6 @@ def noted() -> dict[str, datetime]:
     """Returns: until when nothing is said, by the kind of standard error and the store."""
     found = json.loads(place("mentioned").read_bytes())
     return {key: parse_instant(text) for key, text in found.items()}
-
-
-def look_from_a_terminal() -> str:
-    """Returns: what ``env`` says there."""
-    line = f'exec "$@" {shlex.join(COMMANDS["env"])} > /dev/null'
-    with person(shell=line, environ=UNLOCKED) as somebody:
-        assert somebody.leaves() == 0
-    return somebody.screen
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -184,61 +174,6 @@ def test_where_nothing_is_overdue_nothing_is_said_and_the_day_counts() -> None:
     assert credman("add", "fine", stdin=b"EXAMPLE").exit_code == 0
     assert look("env").stderr == ""
     assert place("mentioned").stat().st_mode & 0o777 == 0o600
-
-
-def test_who_throws_standard_error_away_has_not_read_it_on_the_terminal() -> None:
-    make_overdue("api")
-    assert look("env").stderr == f"{SAID}\n"
-    assert [look_from_a_terminal() for _ in range(2)] == [f"{SAID}\n", ""]
-    assert look("env").stderr == ""
-    assert set(noted()) == {f"other {own_store()}", f"terminal {own_store()}"}
-    place("mentioned").unlink()
-    assert look_from_a_terminal() == f"{SAID}\n"
-    assert look("env").stderr == f"{SAID}\n"
-
-
-def test_another_store_has_a_turn_of_its_own(tmp_path: Path) -> None:
-    make_overdue("api")
-    other = f"file:{tmp_path}/other.age"
-    assert credman("add", "fine", "--store", other, stdin=b"EXAMPLE").exit_code == 0
-    assert look("env", CREDMAN_STORE=other).stderr == ""
-    assert look("env").stderr == f"{SAID}\n"
-    assert look("env", CREDMAN_STORE=other).stderr == ""
-    own = own_store().replace(str(Path.home().parent), "../.")  # as it may be written as well
-    assert look("env", CREDMAN_STORE=own).stderr == ""
-    assert set(noted()) == {f"other {own_store()}", f"other {other}"}
-
-
-def test_many_stores_do_not_make_the_note_grow_without_end(tmp_path: Path) -> None:
-    make_overdue("api")
-    later = format_instant(datetime.now(UTC) + timedelta(hours=1))
-    others = {f"other file:/{number}": later for number in range(100)}
-    place("mentioned").write_text(json.dumps(others))
-    assert [look("env").stderr for _ in range(2)] == [f"{SAID}\n", ""]
-    assert len(noted()) < 50
-
-
-def test_what_comes_due_in_a_few_hours_is_said_then() -> None:
-    make_overdue("api")
-    made = make_old("api", hours=90 * 24 - 5)
-    assert look("env").stderr == ""
-    assert noted() == {f"other {own_store()}": made + timedelta(days=90)}
-    # Six hours pass, for the token and for the note.
-    make_old("api", hours=90 * 24 + 1)
-    stamp(-5 + 20 + 6)
-    assert look("env").stderr == "api – overdue since today: credman rotate api\n"
-    moved = noted()[f"other {own_store()}"] - datetime.now(UTC) - AGAIN
-    assert abs(moved) < timedelta(minutes=5)
-
-
-def test_what_comes_due_only_days_later_is_looked_for_again_after_twenty_hours() -> None:
-    make_overdue("api")
-    make_old("api", hours=90 * 24 - 30)
-    assert look("env").stderr == ""
-    make_old("api")  # by a command, not by time: that waits for the next turn
-    assert look("env").stderr == ""
-    stamp(20.1)
-    assert look("env").stderr == f"{SAID}\n"
 
 
 @pytest.mark.parametrize(

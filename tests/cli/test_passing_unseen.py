@@ -35,7 +35,7 @@ def screen_of(somebody: Person) -> list[str]:
     return somebody.screen.splitlines()
 
 
-@pytest.mark.parametrize("argv", [["list"], ["show", "api"], ["due"], ["providers"]])
+@pytest.mark.parametrize("argv", [["list"], ["show", "api"], ["providers"]])
 def test_what_could_not_be_shown_is_said_on_a_terminal_once(argv: list[str]) -> None:
     make_overdue("api")
     stamp(1)
@@ -58,6 +58,17 @@ def test_from_a_run_of_the_timer_to_the_next_command_of_a_person() -> None:
         with person("providers") as somebody:
             assert screen_of(somebody).count(line) == times
     assert tell().exit_code == 0 and not is_pending()
+
+
+@pytest.mark.parametrize("argv", [["due"], ["remind", "status"]])
+def test_what_shows_all_of_it_does_not_say_it_once_more(argv: list[str]) -> None:
+    make_overdue("api")
+    stamp(1)
+    keep_pending()
+    with person(*argv, environ=UNLOCKED) as somebody:
+        somebody.leaves()
+    assert "api" in somebody.screen and "overdue" in somebody.screen
+    assert "\nreminder:" not in somebody.screen and not is_pending()
 
 
 def test_several_are_said_in_one_line() -> None:
@@ -141,7 +152,8 @@ def test_what_fails_does_not_say_it_and_keeps_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "code"), [("list --json", 0), ("env", 0), ("due --json", 8), ("due --ics", 8)]
+    ("command", "code"),
+    [("list --json", 0), ("env", 0), ("due", 8), ("due --json", 8), ("due --ics", 8)],
 )
 def test_on_a_terminal_what_is_for_machines_stays_as_it_is(
     command: str, code: int, tmp_path: Path

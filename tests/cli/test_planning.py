@@ -158,7 +158,7 @@ def test_a_date_comes_before_what_the_policy_forbids() -> None:
     assert found["hf"]["environment"] == "default" and len(found["hf"]["reminders"]) == 2
     assert "no date for free:" in due("--policy", code=0).stderr
     said = credman("schedule", "hf", passphrase=str(PASSPHRASE)).text
-    assert "every 30d (max_age of the configuration), due within a day, on " in said
+    assert "every 30d (max_age of the configuration), due tomorrow, on " in said
     assert (
         "every 30d, in 1 d (max_age of the configuration)"
         in credman("show", "hf", passphrase=str(PASSPHRASE)).text

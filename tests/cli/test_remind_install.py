@@ -139,6 +139,21 @@ def test_another_one_takes_its_place(tools: Path) -> None:
     assert text.count("remind run") == 1 and "0 10-23 * * * " in text and text.startswith("# mine")
 
 
+def test_what_is_not_given_again_stays_as_it_is(tools: Path, tmp_path: Path) -> None:
+    hook, other = str(write_program(tools, "tell", "exit 0")), f"file:{tmp_path}/other.age"
+    given = ("--at", "08:30", "--command", f"{hook} me", "--store", other)
+    assert remind("install", "--yes", *given).exit_code == 0
+    kept = installed(tools)[0]
+    assert kept[-4:] == ("--store", other, "--command", f"{hook} me")
+    assert remind("install", "--yes", "--scheduler", "systemd").exit_code == 0
+    service = (units() / "credman-remind.service").read_text()
+    assert f"{hook} me" in service and other in service
+    assert "08:30" in (units() / "credman-remind.timer").read_text()
+    assert remind("install", "--yes", "--scheduler", "cron", "--at", "10:00").exit_code == 0
+    assert installed(tools)[0] == kept
+    assert "daily, hourly from 10:00\n" in remind("status").text
+
+
 def test_another_scheduler_takes_over(tools: Path) -> None:
     write_crontab(tools, MINE)
     remind("install", "--yes")

@@ -40,7 +40,7 @@ def make_overdue(*names: str, days: int = 100) -> None:
 
 def age(days: int) -> None:
     """Makes what the cache knows so many days older: no command can store in the past."""
-    made = format_instant(datetime.now(UTC) - timedelta(days=days, hours=1))
+    made = format_instant(datetime.now(UTC) - timedelta(days=days))
     known = json.loads(place("cache.json").read_bytes())
     for store in known["stores"].values():
         for token in store["tokens"]:
@@ -228,8 +228,9 @@ def test_a_command_that_fails_is_an_error_and_the_next_command_tells_it(
     assert (outcome.exit_code, outcome.stderr) == (1, f"{result}\n")
     assert (last_run()["result"], last_run()["well"]) == (result, False)
     assert list_unseen() == [LINE]
-    assert tell(*hook(tmp_path / "got")).exit_code == 0  # each stage once
-    assert len(given(tmp_path / "got")) == 1
+    for _ in range(2):
+        assert tell(*hook(tmp_path / "got")).exit_code == 0
+    assert len(given(tmp_path / "got")) == 2  # once more, since it failed
 
 
 def test_a_command_that_is_not_there_is_an_error() -> None:
@@ -268,22 +269,6 @@ def test_it_does_not_inherit_what_opens_the_vault(tmp_path: Path) -> None:
     assert not [line for line in lines if line.startswith("CREDMAN_PASSPHRASE")]
 
 
-def test_two_stores_with_tokens_of_one_name_are_told_of_each(tmp_path: Path) -> None:
-    other = f"file:{tmp_path}/other.age"
-    make_overdue("api")
-    words = ["api", "--no-check", "--rotate-every", "90d", "--store", other]
-    assert credman("add", *words, stdin=b"EXAMPLE other").exit_code == 0
-    age(100)
-    for _ in range(2):
-        assert tell().exit_code == 0 and tell("--store", other).exit_code == 0
-    assert len(json.loads(place("reminders.json").read_bytes())["told"]) == 2
-    assert list_unseen() == list_unseen(other) == [LINE]
-    with person("providers", environ={"CREDMAN_STORE": other}) as somebody:
-        assert somebody.leaves() == 0
-        assert f"reminder: {LINE}\n" in somebody.screen
-    assert (list_unseen(), list_unseen(other)) == ([LINE], [])
-
-
 def test_however_the_url_of_a_store_is_written_it_is_one_store(tmp_path: Path) -> None:
     make_overdue("api")
     vault = Path(os.environ["CREDMAN_HOME"], "data", "vault.age")
@@ -297,36 +282,6 @@ def test_a_new_vault_without_tokens_has_nothing_to_tell() -> None:
     assert credman("init").exit_code == 0
     assert tell().exit_code == 0
     assert (last_run()["result"], last_run()["well"]) == ("nothing was due", True)
-
-
-DONE = {
-    "rotated": ["rotate", "api", "--no-check"],
-    "removed": ["remove", "api", "--yes"],
-    "switched off": ["schedule", "api", "--off"],
-    "never reminded of": ["schedule", "api", "--remind", "off"],
-    "renamed": ["rename", "api", "other"],
-}
-
-
-@pytest.mark.parametrize("way", DONE)
-def test_what_nobody_saw_is_not_said_once_it_is_done(way: str) -> None:
-    make_overdue("api")
-    assert tell().exit_code == 0 and list_unseen() == [LINE]
-    done = credman(*DONE[way], stdin=VALUE[::-1].encode())
-    assert done.exit_code == 0, done.stderr
-    age(100)  # the cache has the vault's dates again
-    assert list_unseen() == []
-
-
-def test_what_nobody_saw_is_said_as_it_is_now() -> None:
-    make_overdue("api", days=88)
-    assert tell().exit_code == 0
-    (line,) = list_unseen()
-    assert line.startswith("rotate api: due in 2 days, on ")
-    later = [require_program("faketime"), "-f", "+17d"]
-    command = [*later, *PROGRAM, "remind", "status", "--json"]
-    done = subprocess.run(command, capture_output=True, cwd=Path.home(), check=True)
-    assert json.loads(done.stdout)["pending"] == [LINE.replace("10", "15")]
 
 
 def test_while_another_run_tells_it_says_so_and_is_no_failure(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tomllib
@@ -16,6 +17,7 @@ from tests.cli.desk import desk
 from tests.cli.harness import (
     PASSPHRASE,
     ScriptedTerminal,
+    credman,
     make_value,
 )
 from tests.cli.keyed import run
@@ -158,3 +160,25 @@ def test_into_the_keyring_and_back(tmp_path: Path) -> None:
         assert who.bus.users("credman:prod/work") == set()
         assert who.run("list", "--all", "--json", answers=[PASSPHRASE]).text == listed
     assert not config().read_text()
+
+
+def test_reminders_know_the_tokens_of_the_new_store() -> None:
+    make_some("mine")
+    run("schedule", "mine", "--every", "90d")
+    assert move("file:~/team.age", "--yes").exit_code == 0
+    outcome = credman("remind", "run", passphrase=None)
+    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    outcome = credman("remind", "run", "--store", usual_url(), passphrase=None)
+    assert outcome.exit_code == 6  # of the other one nothing is known any more
+    cache = Path(os.environ["CREDMAN_HOME"], "state", "cache.json")
+    ((url, store),) = json.loads(cache.read_bytes())["stores"].items()
+    assert url == team_url()
+    assert sorted(token["name"] for token in store["tokens"]) == ["hf", "mine"]
+
+
+def test_with_a_store_that_was_named_its_tokens_are_known_as_well() -> None:
+    make_some()
+    argv = ("file:~/team.age", "--yes", "--store", usual_url())
+    assert move(*argv).exit_code == 0
+    outcome = credman("remind", "run", "--store", team_url(), passphrase=None)
+    assert outcome.exit_code == 0

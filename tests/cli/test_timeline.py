@@ -149,9 +149,20 @@ def test_a_clock_before_everything_draws_nothing_that_is_not_yet(days: float) ->
 
 def test_the_day_itself_is_over_and_the_moment_before_it_is_not() -> None:
     token = make_token("hf", every="90d")
-    assert "in 1 d" in render([token], now=day(90) - timedelta(seconds=1))
-    assert "overdue 1 d" in render([token], now=day(90))
-    assert "overdue 2 d" in render([token], now=day(92))
+    second = timedelta(seconds=1)
+    for moment, state in (
+        (day(89) - second, "in 1 d"),
+        (day(89.5) - second, "in 1 d"),
+        (day(89.5), "today"),
+        (day(90) - second, "today"),
+        (day(90), "overdue"),
+        (day(90.5), "overdue 1 d"),
+        (day(92), "overdue 2 d"),
+    ):
+        assert render([token], now=moment).endswith(f" {state}"), moment
+    ending = make_token("hf", ends=90)
+    for number, state in ((89, "expires in 1 d"), (89.9, "expires today"), (90, "expired")):
+        assert render([ending], now=day(number)).endswith(f" {state}")
 
 
 @pytest.mark.parametrize(

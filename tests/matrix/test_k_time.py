@@ -4,6 +4,7 @@ calendar: the real program, under a clock of its own."""
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import time
 from datetime import UTC, datetime
@@ -13,7 +14,8 @@ import pytest
 
 from tests.matrix.common import CANARY, add, call, get, make_home, start, vault_path
 from tests.matrix.elsewhere import shell
-from tests.requirements import require, require_program
+from tests.requirements import require
+from tests.upkeep.years import later as other_clock
 
 BERLIN = "/usr/share/zoneinfo/Europe/Berlin"
 YEARS_BACK = -3 * 365 * 86400.0
@@ -24,12 +26,10 @@ def at(
     seconds: float, *argv: str, times: int = 1, zone: str = "UTC", value: str = CANARY
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs credman where the clock differs by so many seconds. Args: times: at once."""
-    require_program("faketime")
-    run = f'faketime -f "{seconds:+.0f}" "$@"'
-    script = (
-        f"exec {run}" if times == 1 else " ".join([f"{run} &" for _ in range(times)] + ["wait"])
-    )
-    return shell(script, *argv, environ={"TZ": zone}, stdin=value.encode())
+    run = '"$@"'
+    script = f"exec {run}" if times == 1 else f"{run} & " * times + "wait"
+    clock = other_clock(math.ceil(seconds))  # never earlier than that
+    return shell(script, *argv, environ={"TZ": zone, **clock}, stdin=value.encode())
 
 
 def until(instant: str) -> float:
@@ -73,20 +73,23 @@ def test_k01_a_clock_that_is_three_years_back_makes_nothing_old_and_nothing_new(
 
 
 @pytest.mark.parametrize(
-    ("added", "due"),
+    ("added", "midnight", "due"),
     [
-        ("2026-03-28T01:30:00Z", "2026-03-29T01:30:00Z"),  # a day later there is no half past two
-        ("2026-10-24T00:30:00Z", "2026-10-25T00:30:00Z"),  # a day later there are two of it
+        # A day later there is no half past two,
+        ("2026-03-28T01:30:00Z", "2026-03-28T23:00:00Z", "2026-03-29T01:30:00Z"),
+        # and here there are two of it. The day begins at midnight in Berlin.
+        ("2026-10-24T00:30:00Z", "2026-10-24T22:00:00Z", "2026-10-25T00:30:00Z"),
     ],
 )
-def test_k02_where_the_clock_changes_a_date_comes_once(added: str, due: str) -> None:
+def test_k02_where_the_clock_changes_a_date_comes_once(added: str, midnight: str, due: str) -> None:
     require(Path(BERLIN).exists(), "there are no time zones here")
     options = ("canary", "--rotate-every", "1d", "--no-check")
     well(at(until(added), "add", *options, zone="Europe/Berlin"))
     stored = datetime.fromisoformat(due)
     run = ("remind", "run", "--command", HOOK)
-    well(at(until(due) - 120, *run, zone="Europe/Berlin"))
+    well(at(until(midnight) - 120, *run, zone="Europe/Berlin"))
     assert told() == []
+    well(at(until(midnight) + 60, *run, zone="Europe/Berlin"))
     for later, zone in ((60, "Europe/Berlin"), (3660, "Europe/Berlin"), (3720, ":bad")):
         well(at(until(due) + later, *run, zone=zone))
     ((kind, moment),) = told()

@@ -38,11 +38,12 @@ def make_environment(place: Path, mark: str) -> Path:
 
 
 @pytest.mark.parametrize("is_module", [False, True])
-@pytest.mark.parametrize("mark", ["pyvenv.cfg", "conda-meta"])
+@pytest.mark.parametrize("kept", ["pipx_metadata.json", "uv-receipt.toml"])
 def test_a_link_that_lasts_is_called_by_its_own_path(
-    mark: str, is_module: bool, tmp_path: Path
+    kept: str, is_module: bool, tmp_path: Path
 ) -> None:
-    inside = make_environment(tmp_path / "tool", mark)
+    inside = make_environment(tmp_path / "tool", "pyvenv.cfg")
+    (tmp_path / "tool" / kept).touch()
     make_credman(inside)
     lasting = tmp_path / "local" / "bin"
     lasting.mkdir(parents=True)
@@ -51,6 +52,21 @@ def test_a_link_that_lasts_is_called_by_its_own_path(
     for folders in ((lasting, inside), (inside, lasting)):
         argv, warning = launch(*folders, python=python, is_module=is_module)
         assert (argv, warning) == ((str(lasting / "credman"),), "")
+
+
+@pytest.mark.parametrize("mark", ["pyvenv.cfg", "conda-meta"])
+def test_a_link_of_one_s_own_lasts_no_longer_than_what_it_leads_to(
+    mark: str, tmp_path: Path
+) -> None:
+    inside = make_environment(tmp_path / "project", mark)
+    make_credman(inside)
+    own = tmp_path / "bin"
+    own.mkdir()
+    (own / "credman").symlink_to(inside / "credman")
+    (tmp_path / "folder").symlink_to(inside)
+    for folder in (own, tmp_path / "folder"):
+        argv, warning = launch(folder, python=str(inside / "python"))
+        assert argv == (str(inside / "credman"),) and "which goes away with that" in warning
 
 
 def test_the_place_of_pipx_is_found_without_path(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,14 +22,13 @@ from credman.upkeep.reminding import (
     Outcome,
     Record,
     find_pending,
-    forget_pending,
     forget_reminders,
     load_record,
     note_failure,
     reminders_file,
     run_reminders,
 )
-from credman.watch.reminders import Reminder, id_of, render_pending
+from credman.watch.reminders import Reminder, id_of
 from credman.watch.schedule import Due, Kind
 from tests.requirements import require
 from tests.watch.tokens import NOW, make_token
@@ -43,7 +41,7 @@ OTHER = 4242
 STORE, ANOTHER = "0123456789ab", "0123456789abc"
 """Keys of stores, one the beginning of the other."""
 DEEP = b"[" * 100_000
-BEGIN = b'{"version":1,"last_run":{"at":null,"result":"","well":true},"told":'
+BEGIN = b'{"version":1,"unsent":[],"last_run":{"at":null,"result":"","well":true},"told":'
 
 
 class Person:
@@ -54,18 +52,22 @@ class Person:
         self.outcome = outcome
         self.store = store
         self.told: list[str] = []
+        self.again: list[str] = []
 
     def run(self, *dues: Due, days: int = 0) -> Record:
         before = len(self.told)
-        record, told = run_reminders(self.path, self.store, dues, NOW + days * DAY, self.tell)
+        record, told = run_reminders(
+            self.path, self.store, dues, NOW + days * DAY, self.tell, sends=True
+        )
         written = load_record(self.path)
         assert (written.told, written.last_result) == (record.told, record.last_result)
         assert len(told) == len(self.told) - before
         return written
 
-    def tell(self, reminders: Sequence[Reminder]) -> Outcome:
-        assert reminders, "there was nothing to tell"
+    def tell(self, reminders: Sequence[Reminder], again: Sequence[Reminder]) -> Outcome:
+        assert reminders or again, "there was nothing to tell"
         self.told += [f"{r.title} {r.stage:%d}" for r in reminders]
+        self.again += [r.id for r in again]
         return self.outcome
 
 
@@ -74,11 +76,6 @@ def make_due(days: int, version: int = 1) -> Due:
     at, before = NOW + days * DAY, Interval(days=1)
     reminders = ((at - DAY, before),)
     return Due(make_token("C"), Kind.ROTATION, version, NOW - 90 * DAY, at, reminders)
-
-
-def make_dead(days: int, version: int = 1) -> Due:
-    """Args: days: until it was noticed last that its value is dead."""
-    return replace(make_due(days, version), kind=Kind.REPLACEMENT, reminders=())
 
 
 def mode_of(path: Path) -> int:
@@ -126,6 +123,8 @@ DAMAGED = {
     "deep": DEEP,
     "newer": b'{"version":2,"told":{"what":{"ever":1}},"last_run":{}}',
     "no last run": b'{"version":1,"told":{}}',
+    "nothing of what was not sent": BEGIN.replace(b'"unsent":[],', b"") + b"{}}",
+    "a number in place of what was not sent": BEGIN.replace(b"[]", b"5") + b"{}}",
     "a list in place of what was told": BEGIN + b"[]}",
     "no stage": BEGIN + b'{"x":[{}]}}',
     "no date": BEGIN + b'{"x":[{"stage":"soon","at":"2026-11-22T12:00:00Z"}]}}',
@@ -209,11 +208,11 @@ def test_what_cannot_be_written_down_is_an_error_and_is_told_again(
 def test_what_fails_while_it_tells_is_told_again(tmp_path: Path) -> None:
     person = Person(tmp_path)
 
-    def fail(_: Sequence[Reminder]) -> Outcome:
+    def fail(new: Sequence[Reminder], again: Sequence[Reminder]) -> Outcome:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_reminders(person.path, STORE, [make_due(0)], NOW, fail)
+        run_reminders(person.path, STORE, [make_due(0)], NOW, fail, sends=True)
     assert load_record(person.path) == Record()
     person.run(make_due(0))
     assert len(person.told) == 1
@@ -222,12 +221,12 @@ def test_what_fails_while_it_tells_is_told_again(tmp_path: Path) -> None:
 def test_many_at_once_tell_it_once(tmp_path: Path) -> None:
     person = Person(tmp_path)
 
-    def tell(reminders: Sequence[Reminder]) -> Outcome:
+    def tell(reminders: Sequence[Reminder], again: Sequence[Reminder]) -> Outcome:
         time.sleep(0.05)  # so that the others come while it tells
-        return person.tell(reminders)
+        return person.tell(reminders, again)
 
     def run() -> None:
-        run_reminders(person.path, STORE, [make_due(0)], NOW, tell)
+        run_reminders(person.path, STORE, [make_due(0)], NOW, tell, sends=True)
 
     runs = [threading.Thread(target=run) for _ in range(8)]
     for one in runs:
@@ -235,86 +234,6 @@ def test_many_at_once_tell_it_once(tmp_path: Path) -> None:
     for one in runs:
         one.join()
     assert len(person.told) == 1
-
-
-def test_what_nobody_saw_is_kept_until_it_is_forgotten(tmp_path: Path) -> None:
-    person = Person(tmp_path, UNSEEN)
-    first, second, third = (make_due(2, version=number) for number in (1, 2, 3))
-    assert person.run(first, days=1).pending == find_pending(person.path) != ()
-    person.run(first, days=2)
-    assert find_pending(person.path, STORE) == (id_of(first),)  # two stages of one thing
-    person.outcome = FAILED
-    record = person.run(second, days=2)
-    assert (record.is_well, record.last_result) == (False, "1 reminder: the command ended with 1")
-    kept = find_pending(person.path, STORE)
-    assert sorted(kept) == sorted((id_of(first), id_of(second)))
-    person.outcome = SHOWN
-    person.run(third, days=2)
-    assert find_pending(person.path, STORE) == kept  # only what was not shown
-    forget_pending(person.path, STORE)
-    assert find_pending(person.path) == () == load_record(person.path).pending
-    assert not (tmp_path / "reminders-pending.txt").exists()
-    with pytest.raises(FileNotFoundError):
-        forget_pending(person.path, STORE)
-
-
-def test_two_stores_with_tokens_of_one_name_are_told_of_each(tmp_path: Path) -> None:
-    people = [Person(tmp_path, UNSEEN, store) for store in (STORE, ANOTHER)]
-    for _ in range(2):
-        for person in people:
-            person.run(make_due(0))
-    assert [len(person.told) for person in people] == [1, 1]
-    path, kept = people[0].path, (id_of(make_due(0)),)
-    assert [find_pending(path, store) for store in (STORE, ANOTHER)] == [kept, kept]
-    forget_pending(path, STORE)
-    assert [find_pending(path, store) for store in (STORE, ANOTHER)] == [(), kept]
-    forget_pending(path, STORE)  # nothing of it is there
-    assert find_pending(path, ANOTHER) == kept
-    people[0].run(make_due(0, version=2), days=500)  # long ago, and not among its own
-    assert people[1].run(make_due(0), days=500) and len(people[1].told) == 1
-
-
-def test_what_nobody_saw_is_no_more_than_what_is_still_to_be_done(tmp_path: Path) -> None:
-    person = Person(tmp_path, UNSEEN)
-    person.run(make_due(2), days=1)
-    person.run(make_due(2), days=2)
-    kept = find_pending(person.path, STORE)
-    assert kept == (id_of(make_due(2)),)
-    at = NOW + 100 * DAY
-    assert render_pending(kept, [make_due(2)], at) == [
-        "rotate api: overdue for 98 days: credman rotate api"
-    ]
-    assert render_pending(kept, [make_due(2, version=2)], at) == []  # it was rotated
-    assert render_pending(kept, [make_due(300)], at) == []  # it has another date
-    assert render_pending(kept, [], at) == []
-
-
-def test_a_dead_value_is_told_once_however_often_it_is_checked(tmp_path: Path) -> None:
-    person = Person(tmp_path, UNSEEN)
-    for day in (0, 1, 2, 30, 300, 600):
-        person.run(make_dead(day), days=day)
-    assert len(person.told) == 1 and len(find_pending(person.path)) == 1
-    person.run(make_dead(600, version=2), days=600)
-    assert len(person.told) == 2
-
-
-def test_of_what_nobody_saw_all_is_kept_the_latest_first(tmp_path: Path) -> None:
-    person = Person(tmp_path, UNSEEN)
-    for number in range(60):
-        person.run(make_due(0, version=number), days=number)
-    latest = tuple(id_of(make_due(0, version=number)) for number in reversed(range(60)))
-    assert find_pending(person.path, STORE) == latest
-
-
-def test_of_a_line_that_nobody_understands_nothing_is_said(tmp_path: Path) -> None:
-    person = Person(tmp_path, UNSEEN)
-    odd = b"a \x1b]0;b\x07 \xff\n\n" + STORE.encode() + b"\n" + STORE.encode() + b" \x1b[31m\n"
-    (tmp_path / "reminders-pending.txt").write_bytes(odd)
-    person.run(make_due(0))
-    kept = find_pending(person.path, STORE)
-    assert render_pending(kept, [make_due(0)], NOW) == [
-        "rotate api: overdue since today: credman rotate api"
-    ]
 
 
 def test_another_run_that_takes_too_long_is_not_disturbed(

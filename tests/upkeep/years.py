@@ -68,6 +68,20 @@ class Year:
     texts: list[str]
 
 
+def find_clock() -> str:
+    """Returns: the library that gives a process a clock of its own; the program of that name fails
+    where a killed one has left something."""
+    require_program("faketime")
+    library = next(Path("/usr").glob(_LIBRARIES), None)
+    require(library, "libfaketime is not installed")
+    return str(library)
+
+
+def later(seconds: int) -> dict[str, str]:
+    """Returns: the variables of a process whose clock differs by so many seconds."""
+    return {"LD_PRELOAD": find_clock(), "FAKETIME": f"{seconds:+d}"}
+
+
 def live(steps: Iterable[Step], folder: Path, environ: Mapping[str, str] | None = None) -> Year:
     """Runs them.
 
@@ -75,15 +89,13 @@ def live(steps: Iterable[Step], folder: Path, environ: Mapping[str, str] | None 
         folder: an empty directory.
         environ: over the test's own.
     """
-    require_program("faketime")
-    library = next(Path("/usr").glob(_LIBRARIES), None)
-    require(library, "libfaketime is not installed")
+    library = find_clock()
     clock = folder / "clock"
     clock.write_text("1000000000")
     given = {
         **os.environ,
         **(environ or {}),
-        "LD_PRELOAD": str(library),
+        "LD_PRELOAD": library,
         _CLOCK: str(clock),
         "FAKETIME_FMT": "%s",
         "FAKETIME_NO_CACHE": "1",

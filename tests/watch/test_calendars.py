@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from icalendar import Calendar
 
-from credman.core.intervals import OFF, parse_date
+from credman.core.intervals import OFF, find_day, parse_date
 from credman.core.model import Rotation, Stage, Token, VersionState
 from credman.watch.calendars import render_calendar
 from credman.watch.schedule import due
@@ -32,13 +32,13 @@ from tests.watch.dates import (
 LONG = "n" * 64
 
 
-def render(found: Sequence[Token], now: datetime = NOW) -> str:
+def render(found: Sequence[Token], now: datetime = NOW, owner: str = "a store") -> str:
     """Returns: the calendar; it was read by a strict reader, and each line has its right length."""
-    data = render_calendar(due(found, now), now)
+    data = render_calendar(due(found, now), now, owner=owner)
     assert data.endswith(b"\r\n") and data.count(b"\n") == data.count(b"\r\n")
     assert all(len(line) <= 75 for line in data.split(b"\r\n"))
     text = data.decode("utf-8")
-    if found:
+    if "BEGIN:VEVENT" in text:
         vobject.readOne(text).validate(raiseException=True)
     return text
 
@@ -106,7 +106,8 @@ def test_uids_stay_over_runs_and_over_a_rotation_which_moves_the_date() -> None:
     token = make_token(every="90d", ends=100)
     first, again = events([token]), events([token], day(5))
     assert [event["uid"] for event in first] == [event["uid"] for event in again]
-    rotated = replace(token, versions=(make_version(-80, number=2),))
+    ended = replace(token.current, state=VersionState.REVOKED, fields=())
+    rotated = replace(token, versions=(ended, make_version(-80, number=2)))
     later = {event["uid"]: start(event) for event in events([rotated], day(80))}
     before = {event["uid"]: start(event) for event in first}
     assert later.keys() == before.keys()
@@ -160,8 +161,31 @@ def test_both_ends_of_the_calendar_are_days_of_it(name: str, at: datetime) -> No
 @given(st.lists(tokens(), max_size=3))
 def test_whatever_is_due_is_a_calendar(found: list[Token]) -> None:
     with zone("Europe/Berlin"):
-        text = render(found if due(found, NOW) else [])
-    assert text.startswith("BEGIN:VCALENDAR") and text.count("BEGIN:VEVENT") == len(due(found, NOW))
+        text = render(found)
+        shown = [item for item in due(found, NOW) if find_day(item.at).year < MAXYEAR]
+    assert text.startswith("BEGIN:VCALENDAR") and text.count("BEGIN:VEVENT") == len(shown)
+
+
+def test_two_stores_in_one_calendar_are_two_and_so_are_two_tokens_of_one_name() -> None:
+    token = make_token(every="90d")
+
+    def uid(token: Token, owner: str = "a store") -> str:
+        (event,) = Calendar.from_ical(render([token], NOW, owner)).walk("VEVENT")
+        return str(event["uid"])
+
+    # One that was removed, and stored anew, is another.
+    anew = replace(token, versions=(make_version(1),))
+    assert len({uid(token), uid(token, "another"), uid(anew)}) == 3
+    assert uid(token) == uid(token)
+
+
+def test_what_ends_in_the_last_year_of_the_calendar_has_no_event() -> None:
+    # A reader computes the day after: there is none.
+    with zone("UTC"):
+        assert events([make_token(every="9999y")]) == []
+        last = datetime(9998, 12, 31, 12, tzinfo=UTC)
+        token = replace(make_token(), versions=(make_version(expires_at=last),))
+        assert start(events([token])[0]) == date(9998, 12, 31)
 
 
 def test_with_nothing_due_it_is_an_empty_calendar() -> None:

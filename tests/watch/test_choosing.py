@@ -10,10 +10,10 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 
-from credman.core.intervals import OFF, Interval
+from credman.core.intervals import OFF, Interval, parse_date
 from credman.core.model import Finding, Liveness, Rotation, Schedule, Stage, Token, VersionState
 from credman.core.policy import Policy
-from credman.watch.reminders import Told, choose_reminders, id_of, remember, render_pending
+from credman.watch.reminders import Told, choose_reminders, find_reminders, id_of, remember
 from credman.watch.schedule import Kind, Rules, due
 from tests.watch.dates import (
     NOW,
@@ -83,6 +83,42 @@ def test_one_that_is_left_alone_has_the_same_dates(token: Token, rules: Rules) -
     assert all(item.is_silent for item in quiet)
 
 
+def test_stages_are_the_days_of_the_reminders_and_the_day_itself() -> None:
+    (item,) = due([make_token(every="90d")], NOW)
+    assert (item.kind, item.version, item.since, item.at) == (Kind.ROTATION, 1, NOW, day(90))
+    assert item.reminders == ((day(76), Interval(days=14)), (day(87), Interval(days=3)))
+    second = timedelta(seconds=1)
+    with zone("UTC"):  # ``NOW`` is noon
+        assert item.find_stage(day(75.5) - second) is None
+        assert item.find_stage(day(75.5)) == item.find_stage(day(86.5) - second) == day(76)
+        assert item.find_stage(day(86.5)) == item.find_stage(day(89.5) - second) == day(87)
+        assert item.find_stage(day(89.5)) == item.find_stage(day(9000)) == day(90)
+    assert not item.is_overdue(day(90) - second) and item.is_overdue(day(90))
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("UTC", "2027-03-31T00:00:00Z"),
+        ("Europe/Berlin", "2027-03-30T22:00:00Z"),
+        ("America/New_York", "2027-03-31T04:00:00Z"),
+        ("Pacific/Kiritimati", "2027-03-30T10:00:00Z"),
+        ("Pacific/Pago_Pago", "2027-03-31T11:00:00Z"),
+    ],
+)
+def test_of_a_date_it_is_told_from_the_first_moment_of_that_date_here(
+    name: str, first: str
+) -> None:
+    token = make_token(remind=ON_THE_DAY)
+    token = replace(token, schedule=replace(token.schedule, expires_at=parse_date("2027-03-31")))
+    (item,) = due([token], NOW)
+    moment = parse_date(first)
+    with zone(name):
+        assert choose_reminders([item], moment - timedelta(seconds=1), {}) == []
+        (reminder,) = choose_reminders([item], moment, {})
+        assert reminder.text == "expires today: credman rotate api" and not reminder.is_urgent
+
+
 def dead(at: float, *, number: int = 1, age: float = 40) -> Token:
     """A token whose current value was found dead so many days after ``NOW``."""
     version = make_version(age, number=number, finding=Finding(Liveness.DEAD, day(at)))
@@ -138,7 +174,7 @@ def pending(then: float, now: float, before: Sequence[Token], after: Sequence[To
     """Returns: what is said now of what could not be shown to anybody then."""
     ids = {reminder.id for reminder in choose_reminders(due(before, day(then)), day(then), {})}
     with zone("UTC"):
-        return render_pending(ids, due(after, day(now)), day(now))
+        return [r.line for r in find_reminders(ids, due(after, day(now)), day(now))]
 
 
 API = make_token("api", every="90d")
@@ -150,7 +186,7 @@ def test_what_could_not_be_shown_is_said_as_it_is_now() -> None:
     ]
     assert pending(76, 92, [API], [API]) == ["rotate api: overdue for 2 days: credman rotate api"]
     both = {id_of(item) for number in (76, 87) for item in due([API], day(number))}
-    assert len(render_pending(both, due([API], day(88)), day(88))) == 1
+    assert len(find_reminders(both, due([API], day(88)), day(88))) == 1
 
 
 @pytest.mark.parametrize(
@@ -172,12 +208,12 @@ def test_of_what_was_done_since_nothing_is_said(after: list[Token]) -> None:
 
 def test_of_what_nobody_was_to_be_told_nothing_is_said() -> None:
     assert pending(10, 95, [API], [API]) == []
-    assert render_pending({"api"}, due([API], day(95)), day(95)) == []
+    assert find_reminders({"api"}, due([API], day(95)), day(95)) == []
 
 
 def test_a_clock_that_is_back_before_the_first_stage_says_nothing() -> None:
     later = due([API], day(90))
     ids = {id_of(item) for item in later}
-    assert len(render_pending(ids, later, day(90))) == 1
+    assert len(find_reminders(ids, later, day(90))) == 1
     before = NOW + timedelta(days=1)
-    assert render_pending(ids, due([API], before), before) == []
+    assert find_reminders(ids, due([API], before), before) == []

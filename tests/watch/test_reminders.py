@@ -48,11 +48,13 @@ def tell(days: Iterable[float], found: Sequence[Token] = SEVERAL) -> list[tuple[
     told: dict[str, tuple[Told, ...]] = {}
     said = []
     dues = due(found, NOW)
-    for number in days:
-        now = day(number)
-        reminders = choose_reminders(dues, now, told)
-        told = remember(told, reminders, dues, now)
-        said += [(number, r.due.key.name, (r.stage - NOW) / timedelta(days=1)) for r in reminders]
+    with zone("UTC"):
+        for number in days:
+            now = day(number)
+            reminders = choose_reminders(dues, now, told)
+            told = remember(told, reminders, dues, now)
+            moments = [(r.due.key.name, (r.stage - NOW) / timedelta(days=1)) for r in reminders]
+            said += [(number, *stage) for stage in moments]
     return said
 
 
@@ -201,19 +203,22 @@ WORDS: list[tuple[Token, float, str, str]] = [
         make_token(every="9d", **PROD), 0,
         "due in 9 days, on 1 Dec", "credman rotate api -e prod -p work",
     ),
-    (make_token(every="9d"), 7.5, "due in 2 days, on 1 Dec", "credman rotate api"),
-    (make_token(every="9d"), 8, "due within a day, on 1 Dec", "credman rotate api"),
-    (make_token(every="9d"), 8.99, "due within a day, on 1 Dec", "credman rotate api"),
+    (make_token(every="9d"), 7.49, "due in 2 days, on 1 Dec", "credman rotate api"),
+    (make_token(every="9d"), 7.5, "due tomorrow, on 1 Dec", "credman rotate api"),
+    (make_token(every="9d"), 8, "due tomorrow, on 1 Dec", "credman rotate api"),
+    (make_token(every="9d"), 8.5, "due today", "credman rotate api"),
+    (make_token(every="9d"), 8.99, "due today", "credman rotate api"),
     (make_token(every="9d"), 9, "overdue since today", "credman rotate api"),
-    (make_token(every="9d"), 10.5, "overdue for a day", "credman rotate api"),
-    (make_token(every="9d"), 11, "overdue for 2 days", "credman rotate api"),
+    (make_token(every="9d"), 9.5, "overdue since yesterday", "credman rotate api"),
+    (make_token(every="9d"), 10.5, "overdue for 2 days", "credman rotate api"),
     (make_token(every="9d"), -YEARS, "due in 1104 days, on 1 Dec 2026", "credman rotate api"),
     (make_token(ends=9), 0, "expires in 9 days, on 1 Dec", "credman rotate api"),
-    (make_token(ends=9), 8.5, "expires within a day, on 1 Dec", "credman rotate api"),
+    (make_token(ends=9), 8, "expires tomorrow, on 1 Dec", "credman rotate api"),
+    (make_token(ends=9), 8.5, "expires today", "credman rotate api"),
     (make_token(ends=9), 9, "expired on 1 Dec", "credman rotate api"),
     (make_token(ends=9), 99, "expired on 1 Dec 2026", "credman rotate api"),
     (retiring(), 0, "#1 is still alive, its successor came 10 days ago", "credman revoke other"),
-    (retiring(), -9, "#1 is still alive, its successor came a day ago", "credman revoke other"),
+    (retiring(), -9, "#1 is still alive, its successor came yesterday", "credman revoke other"),
     (retiring(), -10, "#1 is still alive, its successor came today", "credman revoke other"),
     (
         retiring(VersionState.COMPROMISED), 0,
@@ -272,7 +277,7 @@ def test_a_reminder_in_one_line_and_for_a_program() -> None:
     with zone("UTC"):
         token = make_token("hf", every="9d", place=("prod", "default"), provider="huggingface")
         (reminder,) = choose_reminders(due([token], day(8)), day(8), {})
-        said = "rotate hf (prod): due within a day, on 1 Dec: credman rotate hf -e prod"
+        said = "rotate hf (prod): due tomorrow, on 1 Dec: credman rotate hf -e prod"
         assert reminder.line == said and not reminder.is_urgent
         assert reminder.to_json() == {
             "kind": "rotation", "name": "hf", "environment": "prod", "profile": "default",
