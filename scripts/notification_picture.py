@@ -20,7 +20,7 @@ NOTIFICATIONS = (
     Notification(
         "rotate openai (prod)", "due in 3 days, on 24 Nov: credman rotate openai -e prod", False
     ),
-    Notification("openai (prod) is overdue", "since 2 days: credman rotate openai -e prod", True),
+    Notification("rotate hf (prod)", "overdue for 2 days: credman rotate hf -e prod", True),
 )
 CONFIG = """
 [global]

@@ -182,10 +182,6 @@ class SystemdTimer:
         return "" if done.code == 0 else done.said
 
 
-class _Forbidden(Unavailable):
-    """The user may not have a crontab."""
-
-
 class CronTimer:
     """A few lines in the user's crontab."""
 
@@ -202,10 +198,7 @@ class CronTimer:
         return [Piece("your crontab", render_block(job))]
 
     def find(self) -> Found | None:
-        try:
-            block = find_block(self._read()) if self._program else None
-        except _Forbidden:
-            return None  # who may not have a crontab has none
+        block = find_block(self._find_text() or "")
         return None if block is None else Found(parse_block(block), True)
 
     def is_as(self, job: Job) -> bool:
@@ -217,10 +210,7 @@ class CronTimer:
         return ""
 
     def remove(self) -> list[str]:
-        try:
-            crontab = self._read() if self._program else ""
-        except _Forbidden:
-            return []
+        crontab = self._find_text() or ""
         rest = merge_crontab(crontab, None)
         if rest == crontab:
             return []
@@ -238,6 +228,15 @@ class CronTimer:
         return self._program
 
     def _read(self) -> str:
+        text = self._find_text()
+        if text is None:
+            raise Unavailable(self.why_not() or "crontab says that you are not allowed to use it")
+        return text
+
+    def _find_text(self) -> str | None:
+        """Returns: None: the user may not have a crontab, or there is no such program."""
+        if self._program is None:
+            return None
         done = self._system.call([self._crontab(), "-l"])
         if done.code == 0:
             return done.out.decode("utf-8", "surrogateescape")
@@ -245,7 +244,7 @@ class CronTimer:
         # what busybox says.
         said = done.err.lower()
         if b"not allowed" in said:  # by cron.allow or cron.deny
-            raise _Forbidden(f"cannot read your crontab: {done.said}")
+            return None
         if b"no crontab for" in said or (b"can't open" in said and b"no such file" in said):
             return ""
         raise Unavailable(

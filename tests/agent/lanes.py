@@ -183,6 +183,8 @@ class World:
         return self._start if needs_own else self._copy
 
     def _run(self, line: Line, lane: Mapping[str, str], start: Start) -> Outcome:
+        for note in self._root.rglob("mentioned"):  # each lane says what is overdue
+            note.unlink()
         told = {k: v and v.replace("ROOT", str(self._root)) for k, v in line.environ.items()}
         environ = {k: v for k, v in {**self._environ, **told, **lane}.items() if v is not None}
         argv = [word.replace("ROOT", str(self._root)) for word in line.argv]
