@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import vobject
-from icalendar import Calendar
 
 from credman.core.model import Rotation, Stage, Token, Version, VersionState
 from tests.cli.dated import day, due, facts, make, store
 from tests.cli.harness import credman, program
 from tests.vault.factories import PASSPHRASE
 from tests.watch.dates import DEAD, zone
+from tests.watch.strict import check_strictly, read_events
 
 
 def names(*argv: str, code: int) -> list[tuple[str, str]]:
@@ -241,9 +240,9 @@ def test_a_token_of_any_year_stops_no_listing(year: int, local: str) -> None:
 
 def read_calendar(text: str) -> dict[str, Any]:
     """Returns: the events by what they say; a strict reader has read them."""
-    vobject.readOne(text).validate(raiseException=True)
+    check_strictly(text)
     assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
-    return {str(event["summary"]): event for event in Calendar.from_ical(text).walk("VEVENT")}
+    return {str(event["summary"]): event for event in read_events(text)}
 
 
 def test_a_calendar_to_subscribe_to() -> None:

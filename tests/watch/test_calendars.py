@@ -8,10 +8,8 @@ from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-import vobject
 from hypothesis import given
 from hypothesis import strategies as st
-from icalendar import Calendar
 
 from credman.core.intervals import OFF, find_day, parse_date
 from credman.core.model import Rotation, Stage, Token, VersionState
@@ -28,6 +26,7 @@ from tests.watch.dates import (
     tokens,
     zone,
 )
+from tests.watch.strict import check_strictly, read_calendar, read_events
 
 LONG = "n" * 64
 
@@ -39,12 +38,12 @@ def render(found: Sequence[Token], now: datetime = NOW, owner: str = "a store") 
     assert all(len(line) <= 75 for line in data.split(b"\r\n"))
     text = data.decode("utf-8")
     if "BEGIN:VEVENT" in text:
-        vobject.readOne(text).validate(raiseException=True)
+        check_strictly(text)
     return text
 
 
 def events(found: Sequence[Token], now: datetime = NOW) -> list[Any]:
-    return list(Calendar.from_ical(render(found, now)).walk("VEVENT"))
+    return read_events(render(found, now))
 
 
 def start(event: Any) -> date:
@@ -77,7 +76,7 @@ def test_an_event_a_date_with_an_alarm_a_reminder_and_one_on_the_day() -> None:
 
 
 def test_the_calendar_says_who_made_it_and_how_often_to_look() -> None:
-    calendar = Calendar.from_ical(render([make_token(every="90d")]))
+    calendar = read_calendar(render([make_token(every="90d")]))
     assert (calendar["version"], calendar["x-wr-calname"]) == ("2.0", "credman")
     assert "credman" in str(calendar["prodid"])
     assert calendar.decoded("refresh-interval") == timedelta(days=1)
@@ -170,7 +169,7 @@ def test_two_stores_in_one_calendar_are_two_and_so_are_two_tokens_of_one_name() 
     token = make_token(every="90d")
 
     def uid(token: Token, owner: str = "a store") -> str:
-        (event,) = Calendar.from_ical(render([token], NOW, owner)).walk("VEVENT")
+        (event,) = read_events(render([token], NOW, owner))
         return str(event["uid"])
 
     # One that was removed, and stored anew, is another.
@@ -189,4 +188,4 @@ def test_what_ends_in_the_last_year_of_the_calendar_has_no_event() -> None:
 
 
 def test_with_nothing_due_it_is_an_empty_calendar() -> None:
-    assert list(Calendar.from_ical(render([])).walk("VEVENT")) == []
+    assert read_events(render([])) == []
