@@ -27,12 +27,19 @@ def make_rules(
     tokens: all that are stored.
     """
 
+    policy_for = cache(config.policy_for)
+
+    @cache
+    def find_advice(provider: str) -> Interval | None:
+        days = find_rotation_days(provider, providers)
+        return None if days is None else Interval(days=days)
+
     @cache
     def list_limits() -> dict[TokenKey, list[Interval]]:
         # A base token is as old as the strictest of those allow that inherit it.
         found: dict[TokenKey, list[Interval]] = {}
         for name, environment in environments.items():
-            limit = config.policy_for(name).max_age
+            limit = policy_for(name).max_age
             if limit is None or environment.isolated or name.casefold() == BASE_ENVIRONMENT:
                 continue
             for profile in {token.key.profile for token in tokens}:
@@ -43,7 +50,7 @@ def make_rules(
         return found
 
     def rules(token: Token) -> Rules:
-        policy = config.policy_for(token.key.environment)
+        policy = policy_for(token.key.environment)
         if config.policies and token.key.environment.casefold() == BASE_ENVIRONMENT:
             own = [] if policy.max_age is None else [policy.max_age]
             limits = [*own, *list_limits().get(token.key, ())]
@@ -53,8 +60,7 @@ def make_rules(
         advice = None
         is_said = token.schedule.rotate_every is not None or policy.rotate_every is not None
         if not is_said and token.provider is not None:
-            days = find_rotation_days(token.provider, providers)
-            advice = None if days is None else Interval(days=days)
+            advice = find_advice(token.provider)
         return Rules(policy, advice)
 
     return rules

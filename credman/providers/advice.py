@@ -12,6 +12,7 @@ from credman.core.errors import UsageError
 from credman.core.names import check_name
 from credman.providers.ownfiles import read_file
 
+_KEY = "rotation_days"
 _BUILT_IN = os.path.join(os.path.dirname(__file__), "data")
 
 
@@ -40,10 +41,13 @@ def _read_built_in(path: str) -> int | None:
 
 
 def _read(path: str) -> int | None:
-    import tomllib
-
     try:
-        days = tomllib.loads(read_file(path)).get("rotation_days")
+        text = read_file(path)
+        if _KEY not in text:  # most say nothing, and need no parser for that
+            return None
+        import tomllib
+
+        days = tomllib.loads(text).get(_KEY)
     except (UsageError, ValueError, RecursionError):
         return None
     return days if type(days) is int and 1 <= days <= 3650 else None
