@@ -20,7 +20,7 @@ from credman.core.model import Token, VersionState
 from credman.core.names import BASE_ENVIRONMENT
 from credman.core.standing import name_with_place
 from credman.session import Session
-from credman.watch.schedule import find_rotation_date
+from credman.watch.rules import find_rotation_date
 
 if TYPE_CHECKING:
     import typer

@@ -31,7 +31,8 @@ from credman.stores.base import SCHEMES, Keeper, Store, Surroundings, open_store
 if TYPE_CHECKING:
     from credman.output.process import Execution
     from credman.upkeep.common import Providers
-    from credman.watch.schedule import Due, Rules
+    from credman.watch.rules import Rules
+    from credman.watch.schedule import Due
 
     Result = Execution | int | None
 else:

@@ -12,7 +12,7 @@ from credman.core.model import Environment, Token, TokenKey
 from credman.core.names import BASE_ENVIRONMENT
 from credman.core.plan import visible_tokens
 from credman.providers.advice import find_rotation_days
-from credman.watch.schedule import Rules
+from credman.watch.rules import Rules
 
 
 def make_rules(

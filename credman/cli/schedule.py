@@ -18,7 +18,8 @@ from credman.core.intervals import (
 from credman.core.model import Schedule, Token
 from credman.core.names import quote_untrusted
 from credman.watch.reminders import describe
-from credman.watch.schedule import Due, Kind, Origin, Rules, due
+from credman.watch.rules import Origin, Rules
+from credman.watch.schedule import Due, Kind, due
 
 if TYPE_CHECKING:
     import typer

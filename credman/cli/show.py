@@ -20,7 +20,7 @@ from credman.core.intervals import OFF, find_day
 from credman.core.model import Token
 from credman.core.names import quote_untrusted
 from credman.core.secret import Secret, mask
-from credman.watch.schedule import Origin, Rules, find_rotation_date
+from credman.watch.rules import Origin, Rules, find_rotation_date
 
 if TYPE_CHECKING:
     from credman.cli.parameters import JsonOption, NameArgument

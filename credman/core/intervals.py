@@ -14,9 +14,10 @@ from credman.core.errors import UsageError
 
 OFF = "off"
 """In place of an interval: there is to be none."""
-_INTERVAL = re.compile(r"([1-9][0-9]{0,3})(d|w|mo|y)", re.ASCII)
-_MINUTES = re.compile(r"[0-9]+m", re.ASCII)
-_DURATION = re.compile(r"([1-9][0-9]{0,3})(s|m|min|h|d)", re.ASCII)
+# Compiled when they are used: most commands use none of them.
+_INTERVAL = r"([1-9][0-9]{0,3})(d|w|mo|y)"
+_MINUTES = r"[0-9]+m"
+_DURATION = r"([1-9][0-9]{0,3})(s|m|min|h|d)"
 _LONGEST = timedelta(days=30)
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}Z", re.ASCII
@@ -70,9 +71,9 @@ def parse_interval(text: str) -> Interval:
     Raises:
         UsageError: it is not one.
     """
-    match = _INTERVAL.fullmatch(text)
+    match = re.fullmatch(_INTERVAL, text, re.ASCII)
     if match is None:
-        if _MINUTES.fullmatch(text):
+        if re.fullmatch(_MINUTES, text, re.ASCII):
             raise UsageError("this is not an interval", hint=f"months are written {text}o")
         raise UsageError(
             "this is not an interval", hint="days, weeks, months or years: 90d, 12w, 3mo, 1y"
@@ -111,7 +112,7 @@ def parse_duration(text: str) -> timedelta:
     Raises:
         UsageError: it is not one.
     """
-    match = _DURATION.fullmatch(text)
+    match = re.fullmatch(_DURATION, text, re.ASCII)
     if match is None:
         raise UsageError("this is not a length of time", hint="such as 30m, 8h or 2d")
     unit = {"s": "seconds", "h": "hours", "d": "days"}.get(match[2], "minutes")

@@ -22,7 +22,7 @@ from credman.upkeep.common import (
     make_finding,
 )
 from credman.watch import rotation
-from credman.watch.schedule import Rules, usual_rules
+from credman.watch.rules import Rules, usual_rules
 
 _WAITS_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0)
 """A value that was made just now is not known everywhere at once: AWS takes about ten seconds."""

@@ -27,7 +27,7 @@ from credman.upkeep.common import (
 )
 from credman.upkeep.finishing import Finisher
 from credman.watch import rotation
-from credman.watch.schedule import Origin
+from credman.watch.rules import Origin
 
 _MARGIN = timedelta(days=14)
 _STORE_WAITS_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)

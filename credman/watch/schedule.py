@@ -8,17 +8,14 @@ come twice, and one that jumps makes nothing be skipped.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
-from credman.core.intervals import OFF, Interval, find_day, find_interval, to_local
-from credman.core.model import Liveness, Token, TokenKey, Version, VersionState
-from credman.core.policy import Policy
+from credman.core.intervals import Interval, find_day, to_local
+from credman.core.model import Liveness, Token, TokenKey, VersionState
 from credman.core.standing import is_dead
-
-USUAL_REMINDERS = (Interval(days=14), Interval(days=3))
-USUAL_GRACE = Interval(days=7)
+from credman.watch.rules import Rules, find_rotation_date, usual_rules
 
 
 class Kind(Enum):
@@ -33,63 +30,6 @@ class Kind(Enum):
     """A rotation was begun."""
     REPLACEMENT = "replacement"
     """The current version is of no use: dead, revoked, compromised."""
-
-
-class Origin(Enum):
-    """Who says how often a token is to be rotated."""
-
-    OWN = "its own schedule"
-    POLICY = "the configuration"
-    LIMIT = "max_age of the configuration"
-    PROVIDER = "its provider's advice"
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What counts for a token besides its own schedule.
-
-    Args:
-        policy: of its environment.
-        advice: how often its provider says that it should be rotated.
-    """
-
-    policy: Policy = field(default_factory=Policy)
-    advice: Interval | None = None
-
-    def find_rotation(self, token: Token) -> tuple[Interval, Origin] | None:
-        """Returns: how often it is to be rotated, and who says so; None: nobody does."""
-        own = token.schedule.rotate_every
-        every: tuple[Interval, Origin] | None = None
-        if own is not None:
-            found = find_interval(own)
-            every = None if found is None else (found, Origin.OWN)
-        elif self.policy.rotate_every is not None:
-            every = self.policy.rotate_every, Origin.POLICY
-        elif self.advice is not None:
-            every = self.advice, Origin.PROVIDER
-        limit, since = self.policy.max_age, token.current.created_at
-        if limit is not None and (every is None or limit.after(since) < every[0].after(since)):
-            return limit, Origin.LIMIT
-        return every
-
-    def find_reminders(self, token: Token) -> tuple[Interval, ...]:
-        """Returns: how long before a date to remind of it."""
-        own = token.schedule.remind_before
-        if own:
-            return tuple(filter(None, map(find_interval, own)))
-        return USUAL_REMINDERS if self.policy.remind is None else self.policy.remind
-
-    def is_silent(self, token: Token) -> bool:
-        """Whether nobody is to be reminded of it, not even on the day."""
-        own = token.schedule.remind_before
-        return own == (OFF,) or (not own and self.policy.remind == ())
-
-    def find_grace(self, token: Token, version: Version) -> Interval:
-        """Returns: how long a version may live on once it has a successor."""
-        for text in (version.grace, token.schedule.grace):
-            if (found := find_interval(text)) is not None:
-                return found
-        return self.policy.grace or USUAL_GRACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +70,6 @@ class Due:
         return max((moment for moment in moments if find_day(moment) <= today), default=None)
 
 
-def usual_rules(token: Token) -> Rules:
-    """Nobody asks anything of it but itself."""
-    return Rules()
-
-
 def due(
     tokens: Iterable[Token], now: datetime, rules: Callable[[Token], Rules] = usual_rules
 ) -> list[Due]:
@@ -152,19 +87,6 @@ def due(
         is_silent = counts.is_silent(token)
         found += (replace(item, is_silent=True) for item in items) if is_silent else items
     return sorted(found, key=lambda d: (d.at, d.key.folded(), d.kind.value, d.version))
-
-
-def find_rotation_date(token: Token, rules: Rules) -> datetime | None:
-    """Returns: when the current version is to be replaced, UTC; None: nobody says."""
-    every = rules.find_rotation(token)
-    if every is None or not _is_kept(token):
-        return None
-    return every[0].after(token.current.created_at)
-
-
-def _is_kept(token: Token) -> bool:
-    # What a command prints anew whenever it is wanted needs nobody to look after it.
-    return token.recipe is None and token.current.state is VersionState.CURRENT
 
 
 def _list(token: Token, now: datetime, rules: Rules) -> Iterator[Due]:

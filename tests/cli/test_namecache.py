@@ -25,7 +25,8 @@ from credman.core.model import (
     Version,
     VersionState,
 )
-from credman.watch.schedule import Rules, due
+from credman.watch.rules import Rules
+from credman.watch.schedule import due
 from tests.watch.dates import DEAD, MOMENTS, NOW, RULES, day, make_token, make_version, tokens
 
 NO_RECORD = (CredmanError, AttributeError, KeyError, TypeError, ValueError)

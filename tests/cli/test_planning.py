@@ -13,7 +13,7 @@ from credman.core.config import Config, parse_config
 from credman.core.intervals import Interval
 from credman.core.model import Field, Token
 from credman.core.scope import Scope, Selection
-from credman.watch.schedule import Origin, Rules
+from credman.watch.rules import Origin, Rules
 from tests.cli.dated import due, facts, make, store
 from tests.cli.harness import credman
 from tests.cli.naming import configure

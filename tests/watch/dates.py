@@ -27,7 +27,7 @@ from credman.core.model import (
     VersionState,
 )
 from credman.core.policy import Policy
-from credman.watch.schedule import Rules
+from credman.watch.rules import Rules
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ON_THE_DAY = ("9y",)

@@ -14,7 +14,8 @@ from credman.core.intervals import OFF, Interval, parse_date
 from credman.core.model import Finding, Liveness, Rotation, Schedule, Stage, Token, VersionState
 from credman.core.policy import Policy
 from credman.watch.reminders import Told, choose_reminders, find_reminders, id_of, remember
-from credman.watch.schedule import Kind, Rules, due
+from credman.watch.rules import Rules
+from credman.watch.schedule import Kind, due
 from tests.watch.dates import (
     NOW,
     ON_THE_DAY,

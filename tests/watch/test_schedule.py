@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from credman.core.intervals import Interval, find_day, parse_instant, to_local
 from credman.core.model import Finding, Liveness, Recipe, Rotation, Stage, Token, VersionState
 from credman.core.policy import Policy
-from credman.watch.schedule import Due, Kind, Origin, Rules, due, find_rotation_date
+from credman.watch.rules import Origin, Rules, find_rotation_date
+from credman.watch.schedule import Due, Kind, due
 from tests.watch.dates import (
     DEAD,
     MOMENTS,
