@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 
 from credman.core.errors import UsageError
 from credman.core.names import check_name
@@ -37,17 +38,19 @@ def find_rotation_days(name: str, folder: str | None = None) -> int | None:
 
 @functools.cache
 def _read_built_in(path: str) -> int | None:
-    return _read(path)
+    # In these the key stands in one way only; a test keeps what is found equal to what is parsed.
+    try:
+        found = re.search(rf"^{_KEY} = ([0-9]+)$", read_file(path), re.MULTILINE)
+    except UsageError:
+        return None
+    return None if found is None else int(found[1])
 
 
 def _read(path: str) -> int | None:
-    try:
-        text = read_file(path)
-        if _KEY not in text:  # most say nothing, and need no parser for that
-            return None
-        import tomllib
+    import tomllib
 
-        days = tomllib.loads(text).get(_KEY)
+    try:
+        days = tomllib.loads(read_file(path)).get(_KEY)
     except (UsageError, ValueError, RecursionError):
         return None
     return days if type(days) is int and 1 <= days <= 3650 else None
