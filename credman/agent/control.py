@@ -25,6 +25,9 @@ HARD_SECONDS = 12 * 3600.0
 """However busy it is."""
 _END_SECONDS = 2.0
 _READ_SECONDS = 5.0
+_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "131072"}
+"""glibc gives what is larger back to the system as soon as it is free (mallopt(3)); else it raises
+the bound after the first large request, and keeps some of those that follow."""
 _PASSED_ON = ("LANG", "LC_ALL", "TZ")
 
 
@@ -108,7 +111,7 @@ def _start(environ: Mapping[str, str], cwd: str, first: bytes) -> bool:
         process = os.posix_spawn(
             sys.executable,
             arguments,
-            {name: environ[name] for name in _PASSED_ON if name in environ},
+            {**{name: environ[name] for name in _PASSED_ON if name in environ}, **_MALLOC},
             file_actions=[(os.POSIX_SPAWN_DUP2, there.fileno(), 0)],
             setsigmask=[],
             setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE],
