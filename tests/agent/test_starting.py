@@ -244,7 +244,7 @@ def check_process(desk: Agents) -> None:
     assert all(t.startswith(("socket:", "anon_inode:[eventpoll]")) for t in targets.values())
     variables = (process / "environ").read_bytes()
     names = {pair.partition(b"=")[0] for pair in variables.split(b"\0") if pair}
-    assert names <= {b"LANG", b"LC_ALL", b"LC_CTYPE", b"TZ"}
+    assert names <= {b"LANG", b"LC_ALL", b"LC_CTYPE", b"MALLOC_MMAP_THRESHOLD_", b"TZ"}
     words = (process / "cmdline").read_bytes()
     assert b"-I" in words.split(b"\0")  # else it would see what lies in its user's own packages
     for told in (words, variables):
