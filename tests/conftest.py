@@ -9,7 +9,7 @@ import pytest
 
 from credman.vault import slots
 
-pytest_plugins = ("tests.oskeyring.copies",)
+pytest_plugins = ("tests.oskeyring.copies", "tests.cli.crontabs")
 KEPT = ("PATH", "LANG", "TZ", "CREDMAN_TEST_REQUIRE", "COVERAGE_PROCESS_START")
 
 

@@ -215,7 +215,7 @@ def _recipe(command: str | None, ttl: str | None, *, uses_shell: bool) -> Recipe
         if ttl is not None or uses_shell:
             raise UsageError("--ttl and --shell belong to --command")
         return None
-    from credman.upkeep.renewing import check_command
+    from credman.upkeep.calling import split_command
 
     if ttl is None:
         raise UsageError("--ttl is missing", hint="--ttl 50m: how long a printed value is good")
@@ -223,7 +223,7 @@ def _recipe(command: str | None, ttl: str | None, *, uses_shell: bool) -> Recipe
         seconds = int(parse_duration(ttl).total_seconds())
     except UsageError as error:
         raise UsageError(f"--ttl: {error.message}", hint=error.hint) from None
-    check_command(command, uses_shell=uses_shell)
+    split_command(command, uses_shell=uses_shell)
     return Recipe(command, seconds, uses_shell)
 
 

@@ -19,7 +19,7 @@ from credman.core.policy import Policy
 from credman.core.standing import name_with_place
 from credman.session import Session
 from credman.watch.reminders import command_for, describe, facts, name_in_words
-from credman.watch.schedule import Due, Kind
+from credman.watch.schedule import DATED, Due, Kind
 from credman.watch.schedule import due as find_due
 from credman.watch.violations import (
     Violation,
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 FINDINGS = 8
 _NARROWEST = 60
 _MOST_HINTS = 5
-_DATED = (Kind.ROTATION, Kind.EXPIRY)
 
 
 @command()
@@ -68,7 +67,7 @@ def due(
     found = [
         item
         for item in find_due(tokens, now, invocation.make_rules(session))
-        if span is None or item.kind not in _DATED or item.at <= span.after(now)
+        if span is None or item.kind not in DATED or item.at <= span.after(now)
     ]
     violations = _find_violations(invocation, session, tokens, now) if policy else []
     invocation.report(session)
@@ -246,7 +245,7 @@ def _note_rest(
     context = invocation.context
     # A line that has no bar has its command.
     has_bars = context.stdout.is_terminal and context.stdout.width >= _NARROWEST
-    dated = [item for item in found if item.kind in _DATED and has_bars]
+    dated = [item for item in found if item.kind in DATED and has_bars]
     overdue = [item for item in dated if item.is_overdue(now)]
     for item in overdue[:_MOST_HINTS]:
         context.note(f"{name_in_words(item)} – {describe(item, now)}: {command_for(item)}")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 from credman.cli.options import Invocation, Result, command
 from credman.cli.render import render_json
 from credman.core.errors import CredmanError, LockTimeout, Unavailable
-from credman.upkeep.hooks import run_hook, split_command
+from credman.upkeep.calling import split_command
+from credman.upkeep.hooks import run_hook
 from credman.upkeep.reminding import Outcome, note_failure, reminders_file, run_reminders
 from credman.watch.reminders import Reminder
 from credman.watch.schedule import Due

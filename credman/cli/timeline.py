@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from credman.cli.context import Context
 from credman.core.names import DEFAULT_PROFILE
 from credman.watch.reminders import command_for, count_days, describe
-from credman.watch.schedule import Due, Kind
+from credman.watch.schedule import DATED, Due, Kind
 
 AGE, LIMIT, POINT, TODAY, OVER, BEYOND = "─", "┤", "╎", "█", "▓", "→"
 _SPANS = (14, 30, 60, 90, 180, 365)
@@ -21,7 +21,6 @@ _WORDS = 31
 """Columns below which there is no room for words."""
 _GAP = 2
 _CODES = {"red": "\x1b[31m", "yellow": "\x1b[33m", "green": "\x1b[32m"}
-_DATED = (Kind.ROTATION, Kind.EXPIRY)
 
 
 def render_timeline(context: Context, found: Sequence[Due], now: datetime) -> str:
@@ -32,8 +31,8 @@ def render_timeline(context: Context, found: Sequence[Due], now: datetime) -> st
     Returns:
         Lines that fit the terminal: a bar a token with a date, then what else waits.
     """
-    bars = _merge([item for item in found if item.kind in _DATED])
-    others = [item for item in found if item.kind not in _DATED]
+    bars = _merge([item for item in found if item.kind in DATED])
+    others = [item for item in found if item.kind not in DATED]
     width = context.stdout.width - 1
     labels = _label([*bars, *others])
     left = len(labels[0])

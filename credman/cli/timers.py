@@ -89,7 +89,7 @@ def find_option(words: Sequence[str], option: str) -> str | None:
 
 
 def _check_hook(context: Context, system: System, hook: str) -> None:
-    from credman.upkeep.hooks import split_command
+    from credman.upkeep.calling import split_command
 
     program, *_ = split_command(hook)  # what is no command is refused now, not every day
     if not os.path.isabs(program):

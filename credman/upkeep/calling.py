@@ -1,13 +1,14 @@
-"""Programs of the system that are asked or told something.
+"""Programs that are called: the system's own, and commands of the user's.
 
-Rule: found on PATH by an absolute path, called without a shell and with a deadline, and never given
-what opens the vault.
+Rule: without a shell, unless the user wants one; with a deadline; and never given what opens the
+vault. Those of the system are found on PATH by an absolute path.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -15,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from credman.core.errors import Unavailable
+from credman.core.errors import Unavailable, UsageError
 from credman.core.names import quote_untrusted
 
 if TYPE_CHECKING:
@@ -23,6 +24,35 @@ if TYPE_CHECKING:
 
 SECONDS = 20.0
 _MOST_SAID = 200
+
+
+def withhold(environ: Mapping[str, str]) -> dict[str, str]:
+    """Returns: the variables without those that open the vault."""
+    return {k: v for k, v in environ.items() if not k.startswith("CREDMAN_PASSPHRASE")}
+
+
+def split_command(command: str, *, uses_shell: bool = False) -> list[str]:
+    """Args: command: as the user has given it with ``--command``.
+
+    Returns:
+        A program and its arguments.
+
+    Raises:
+        UsageError: it cannot be run as it stands.
+    """
+    if "\0" in command or "\n" in command:
+        raise UsageError("--command holds a line end")
+    if not command.strip():
+        raise UsageError("--command is empty")
+    if uses_shell:
+        return ["/bin/sh", "-c", command]
+    try:
+        words = shlex.split(command, posix=os.name == "posix")
+    except ValueError:
+        raise UsageError("--command cannot be split into words: a quote is not closed") from None
+    if not words or not words[0].strip():
+        raise UsageError("--command is empty")
+    return words
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +98,7 @@ class System:
         import subprocess
 
         name = os.path.basename(argv[0])
-        environ = {k: v for k, v in self.environ.items() if not k.startswith("CREDMAN_PASSPHRASE")}
-        environ["LC_ALL"] = "C"  # what "crontab" says is read
+        environ = {**withhold(self.environ), "LC_ALL": "C"}  # what "crontab" says is read
         try:
             process = subprocess.Popen(
                 list(argv),

@@ -6,28 +6,11 @@ Rule: it runs without a shell, has an end, and gets names and dates, never a val
 from __future__ import annotations
 
 import contextlib
-import os
-import shlex
 from collections.abc import Mapping
 
-from credman.core.errors import UsageError
-from credman.upkeep.calling import end
+from credman.upkeep.calling import end, split_command, withhold
 
 SECONDS = 60.0
-_WITHHELD = ("CREDMAN_PASSPHRASE", "CREDMAN_PASSPHRASE_COMMAND")
-
-
-def split_command(command: str) -> list[str]:
-    """Raises: UsageError: it cannot be run as it stands."""
-    if "\0" in command or "\n" in command:
-        raise UsageError("--command holds a line end")
-    try:
-        words = shlex.split(command, posix=os.name == "posix")
-    except ValueError:
-        raise UsageError("--command cannot be split into words: a quote is not closed") from None
-    if not words or not words[0].strip():
-        raise UsageError("--command is empty")
-    return words
 
 
 def run_hook(
@@ -54,7 +37,7 @@ def run_hook(
             argv,
             stdin=subprocess.PIPE,
             cwd=cwd,
-            env={k: v for k, v in environ.items() if k not in _WITHHELD},
+            env=withhold(environ),
             start_new_session=True,  # so that all of it can be ended
         )
     except OSError as error:

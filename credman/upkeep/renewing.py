@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import shlex
 import signal
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -29,13 +28,13 @@ from credman.core.model import (
 )
 from credman.core.secret import Secret
 from credman.providers.paths import read_moment
+from credman.upkeep.calling import split_command, withhold
 
 if TYPE_CHECKING:
     import subprocess
 
 COMMAND_SECONDS = 30.0
 _GUARD = "CREDMAN_RENEWING"
-_WITHHELD = ("CREDMAN_PASSPHRASE", "CREDMAN_PASSPHRASE_COMMAND")
 _CHUNK = 65536
 _POLL_SECONDS = 0.02
 _PROCESS_FIELDS = {
@@ -44,18 +43,6 @@ _PROCESS_FIELDS = {
     "AWS_SESSION_TOKEN": "SessionToken",
 }
 """What AWS's ``credential_process`` calls them."""
-
-
-def check_command(command: str, *, uses_shell: bool) -> None:
-    """Raises: UsageError: it cannot be run as it stands."""
-    if "\0" in command or "\n" in command:
-        raise UsageError("--command holds a line end")
-    try:
-        words = [command] if uses_shell else shlex.split(command)
-    except ValueError:
-        raise UsageError("--command cannot be split into words: a quote is not closed") from None
-    if not words or not words[0].strip():
-        raise UsageError("--command is empty")
 
 
 def run_recipe(
@@ -166,11 +153,10 @@ def _run(
     import subprocess
 
     name = key.name
-    check_command(recipe.command, uses_shell=recipe.uses_shell)
-    argv = ["/bin/sh", "-c", recipe.command] if recipe.uses_shell else shlex.split(recipe.command)
+    argv = split_command(recipe.command, uses_shell=recipe.uses_shell)
     # Not its own variables: an old value there would be used to make the new one.
     own = {v for f in fields for v in f.variables}
-    inherited = {k: v for k, v in environ.items() if k not in own and k not in _WITHHELD}
+    inherited = {k: v for k, v in withhold(environ).items() if k not in own}
     guard = ",".join(filter(None, (environ.get(_GUARD, ""), "/".join(key.folded()))))
     try:
         process = subprocess.Popen(

@@ -32,6 +32,10 @@ class Kind(Enum):
     """The current version is of no use: dead, revoked, compromised."""
 
 
+DATED = (Kind.ROTATION, Kind.EXPIRY)
+"""What is to come on a date; the others are to be done now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Due:
     """One thing to do.

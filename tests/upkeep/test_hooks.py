@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from credman.core.errors import UsageError
-from credman.upkeep.hooks import run_hook, split_command
+from credman.upkeep.calling import split_command
+from credman.upkeep.hooks import run_hook
 from tests.agent.agents import wait_until
 from tests.output.child import REPORTER, Seen, parse_report
 
