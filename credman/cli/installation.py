@@ -32,7 +32,12 @@ _SECRET = {
 }
 
 
-EXTRAS = {"aws": "boto3", "calendar": "icalendar", "notify": "desktop-notifier"}
+EXTRAS = {
+    "aws": "boto3",
+    "calendar": "icalendar",
+    "notify": "desktop-notifier",
+    "scan": "google-re2",
+}
 """What each extra of the distribution installs."""
 
 
