@@ -44,6 +44,11 @@ class View:
         """The next look is a new one."""
         self._snapshot = None
 
+    @property
+    def has_written(self) -> bool:
+        """Whether something was changed."""
+        return self._has_written
+
     def find_snapshot(self, *, reads_again: bool) -> Snapshot | None:
         """Args:
             reads_again: also where it was written to since.

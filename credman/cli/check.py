@@ -3,10 +3,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
-from credman.cli.context import Context, Output
+from credman.cli.context import Context
 from credman.cli.options import Invocation, Result, command
+from credman.cli.progress import is_shown, make_bar
 from credman.cli.render import NOTHING, render_json, render_seconds, render_table, token_facts
 from credman.core.errors import UsageError
 from credman.core.intervals import format_instant
@@ -122,46 +123,16 @@ def _facts(item: Checked) -> dict[str, object]:
 @contextmanager
 def _progress(context: Context, count: int) -> Iterator[Callable[[], None]]:
     """A bar on a terminal, for as long as it takes; nothing elsewhere."""
-    if not context.stderr.is_terminal or count < 2 or context.environ.get("TERM") == "dumb":
+    if count < 2 or not is_shown(context):
         yield lambda: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress
+    from rich.progress import BarColumn, MofNCompleteColumn
 
-    colour = not context.environ.get("NO_COLOR")
-    console = Console(
-        file=cast("IO[str]", _Stream(context.stderr)),
-        width=context.stderr.width,
-        force_terminal=True,
-        color_system="standard" if colour else None,
-        legacy_windows=False,
-        _environ={},
-    )
-    progress = Progress(BarColumn(), MofNCompleteColumn(), console=console, transient=True)
-    task = progress.add_task("", total=count)
+    with make_bar(context, BarColumn(), MofNCompleteColumn()) as progress:
+        task = progress.add_task("", total=count)
 
-    def tick() -> None:
-        progress.start()  # not before: what is said first would stand in the bar
-        progress.advance(task)
+        def tick() -> None:
+            progress.start()  # not before: what is said first would stand in the bar
+            progress.advance(task)
 
-    try:
         yield tick
-    finally:
-        progress.stop()
-
-
-class _Stream:
-    """What rich writes to: the stream of the context."""
-
-    def __init__(self, output: Output) -> None:
-        self._output = output
-
-    def write(self, text: str) -> int:
-        self._output.write(text.encode("utf-8", "backslashreplace"))
-        return len(text)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def isatty(self) -> bool:
-        return True

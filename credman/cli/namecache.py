@@ -67,9 +67,13 @@ def remember_names(context: Context, config: Config, store_url: str, snapshot: S
 
 
 def forget_names(context: Context, store_url: str) -> None:
-    """Forgets what a store held. Never fails."""
+    """Forgets what a store held, fingerprints of its values as well. Never fails."""
+    from credman.watch.scan import fingerprints
+
     with contextlib.suppress(Exception):
-        _change(cache_file(context.paths.state), name_store(context, store_url), None)
+        name = name_store(context, store_url)
+        _change(cache_file(context.paths.state), name, None)
+        fingerprints.forget(context.paths.state, os.fsencode(name))
 
 
 def recall_names(context: Context, config: Config, store_url: str) -> Names | None:

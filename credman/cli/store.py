@@ -10,6 +10,7 @@ from credman.cli.create import create_store
 from credman.cli.keychange import confirm
 from credman.cli.namecache import forget_names, remember_names
 from credman.cli.options import Invocation, command
+from credman.cli.remembering import remember_values
 from credman.cli.unlock import PassphraseSource
 from credman.core.errors import (
     CredmanError,
@@ -70,7 +71,10 @@ def store_move(
             context.warn(warning)
     forget_names(context, chosen or usual)
     with contextlib.suppress(CredmanError):
-        remember_names(context, config, target.name, target.open().snapshot())
+        opened = target.open()
+        snapshot = opened.snapshot()
+        remember_names(context, config, target.name, snapshot)
+        remember_values(context, config, target.name, opened, lambda: snapshot.tokens)
     if not moved.tokens:
         context.note("nothing is left to move")
     elif source.find_previous():

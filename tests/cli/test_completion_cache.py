@@ -151,7 +151,7 @@ def test_it_is_written_only_when_something_changed() -> None:
     assert credman("rename", "hf", "new").exit_code == 0
     assert lines("tokens") == ["new\tHF_TOKEN"]
     files = {p.name for p in cache().parent.iterdir() if p.is_file()}
-    assert files == {"cache.json", "mentioned"}
+    assert files == {"cache.json", "mentioned", "fingerprints", "fingerprints.key"}
 
 
 def test_an_old_one_is_used_until_the_store_is_looked_at() -> None:

@@ -123,7 +123,9 @@ def test_no_value_and_no_note_comes_out_of_it(tmp_path: Path) -> None:
     outcome = tell(*hook(tmp_path / "got", "exit 1"))
     (_, long) = sorted(given(tmp_path / "got"), key=lambda item: len(item["name"]))
     assert long["title"] == f"rotate {'x' * 64} ({'e' * 64})"  # only a desktop's is cut
-    written = [path.read_text() for path in place("").iterdir() if path.is_file()]
+    written = [
+        p.read_bytes().decode("utf-8", "replace") for p in place("").iterdir() if p.is_file()
+    ]
     for text in (outcome.stderr, outcome.text, (tmp_path / "got").read_text(), *written):
         for secret in (VALUE, VALUE[-4:], note, PASSPHRASE):
             assert secret not in text
