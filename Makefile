@@ -1,6 +1,6 @@
 # make demo and make test do all of their set-up themselves; neither asks a question.
 .DELETE_ON_ERROR:
-.PHONY: demo test test-deep lint docs format contracts benchmark fuzz clean
+.PHONY: demo test test-deep lint docs format contracts benchmark benchmark-scan fuzz clean
 
 BIN := .venv/bin
 IN_PARALLEL := -n auto --maxprocesses 4 --dist worksteal
@@ -43,6 +43,10 @@ format: .venv/developed
 
 benchmark: .venv/developed
 	$(BIN)/python -m benchmarks.latency --write docs/performance.md
+
+# Downloads the wheels of 21 packages (200 MB); --corpus DIR or --cache DIR: see its --help.
+benchmark-scan: .venv/developed
+	$(BIN)/python -m benchmarks.scanning --write docs/performance.md $(SCAN_ARGS)
 
 # Long ways over the store, then FUZZ_SECONDS for every parser, or for FUZZ_TARGETS only.
 FUZZ_SECONDS ?= 60

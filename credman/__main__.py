@@ -87,6 +87,11 @@ def _run(argv: list[str], closed: set[int], core_limits: tuple[int, int]) -> int
             pass  # whoever said that, it is no answer
         else:
             return _take(*taken, argv, closed, core_limits)
+    if argv[:2] == ["hook", "run"]:
+        said = _pass_light_door(argv[2:])
+        if said is not None:
+            _print(2, said.encode())
+            return 0
     import gc
 
     # Nearly all that a command makes it needs to its end; looking for the rest takes 6 ms.
@@ -100,6 +105,17 @@ def _run(argv: list[str], closed: set[int], core_limits: tuple[int, int]) -> int
     added = {os.fsencode(k): os.fsencode(v) for k, v in result.variables.items()}
     files = {os.fsencode(k): v.to_bytes() for k, v in result.files.items()}
     return _become(result.argv, added, files, argv, closed, core_limits)
+
+
+def _pass_light_door(argv: list[str]) -> str | None:
+    from credman import githook
+
+    # Whoever gives a passphrase outright has chosen that way.
+    gives = any(os.environ.get(os.fsdecode(name)) for name in PRIVATE_VARIABLES)
+    try:
+        return githook.is_clean(argv, os.environ, os.getcwd(), may_use_agent=not gives)
+    except Exception:  # noqa: BLE001 - the ordinary way tells it, without a traceback
+        return None
 
 
 def _ask_agent(argv: list[str], closed: set[int]) -> list[bytes] | None:

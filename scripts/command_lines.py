@@ -23,6 +23,7 @@ EVERYDAY = (
     "unlock",
     "lock",
     "status",
+    "hook run",
 )
 PATH = Path(__file__).resolve().parents[1] / "credman" / "cli" / "lines.py"
 HEAD = '''\

@@ -127,9 +127,12 @@ OF_THE_PROCESS = {
     "credman.caller": {"os.environ", "os.getcwd"},  # __main__'s other half
     "credman.cli.asking": {"sys.executable"},  # opens pages in a process of its own
     "credman.cli.installation": {"sys.executable", "sys.prefix", "sys.base_prefix"},  # tells them
+    "credman.cli.hook": {"sys.executable"},  # what the hooks call
     "credman.cli.timers": {"sys.executable"},  # what a timer calls
     "credman.oskeyring.client": {"sys.executable", "sys.path"},  # starts the worker with its own
     "credman.oskeyring.worker": {"sys.path"},  # is a program of its own
+    "credman.watch.scan.engines": {"sys.modules"},  # what is imported by hand is imported once
+    "credman.watch.scan.patterns": {"sys.version"},  # what is compiled belongs to one version
     "credman.server.start": {"sys.argv", "sys.path", "os.chdir"},  # is a program of its own
 }
 

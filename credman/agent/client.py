@@ -20,6 +20,9 @@ COMMANDS = frozenset(
 )
 """What the agent runs for its callers: commands that only read."""
 
+VALUES = "__values"
+"""What the git hook asks for: all stored values that are secret. Elsewhere it is no command."""
+
 SOCKET, LOCK_FILE = "agent", "agent.lock"
 LISTENER, LOCK = 3, 4
 """Descriptors of an agent. The lock is held while it lives, so a socket without it is a stale one.

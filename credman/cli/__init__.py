@@ -44,6 +44,16 @@ COMMANDS: dict[str, Entry] = {
         "remind:remind_status", "Tell whether a timer is installed, and when it runs next"
     ),
     "remind run": Entry("telling:remind_run", "Tell what is due, each stage once"),
+    "scan": Entry("scan:scan", "Find leaked tokens"),
+    "hook install": Entry(
+        "hook:hook_install", "Stop tokens from being committed or pushed from here"
+    ),
+    "hook uninstall": Entry(
+        "hook:hook_uninstall", "Take the git hooks away, and put back what was there"
+    ),
+    "hook status": Entry(
+        "hook:hook_status", "Tell which git hooks are installed, and whether they work"
+    ),
     "env": Entry("env:env", "Print text for eval that sets an environment's variables"),
     "exec": Entry("exec:execute", "Run a command with an environment's variables"),
     "export": Entry("export:export", "Write an environment's values in clear"),
@@ -71,6 +81,9 @@ GROUPS = {name.partition(" ")[0] for name in COMMANDS if " " in name}
 """First words of commands of two words."""
 
 ALIASES = {"ls": "list", "rm": "remove", "run": "exec"}
+
+HIDDEN = {"hook run": Entry("hookrun:hook_run", "Look for tokens in what is to be committed")}
+"""What only programs call: git's hooks."""
 
 COMPLETE = "__complete"
 """What the completion scripts call. It is no command for people, and in no list of them."""

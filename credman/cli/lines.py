@@ -141,4 +141,19 @@ LINES: dict[str, Line] = {
     ),
     "lock": ({}, {}, (), frozenset(), {}),
     "status": ({}, {"--json": "json"}, (), frozenset(), {"json": False}),
+    "hook run": (
+        {"--store": "store", "--passphrase-fd": "passphrase_fd"},
+        {"--framework": "framework", "--no-input": "no_input"},
+        ("stage", "remote", "url"),
+        frozenset(),
+        {
+            "stage": None,
+            "remote": None,
+            "url": None,
+            "framework": False,
+            "store": None,
+            "passphrase_fd": None,
+            "no_input": False,
+        },
+    ),
 }

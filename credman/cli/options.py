@@ -12,9 +12,10 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from credman.cli import COMMANDS
+from credman.cli import COMMANDS, HIDDEN
 from credman.cli.context import Context
 from credman.cli.keeping import Handover, keep, may_use_agent
 from credman.cli.namecache import Names, name_store, recall_names, remember_names
@@ -26,7 +27,7 @@ from credman.core.model import Token
 from credman.core.names import check_name, looks_like_value
 from credman.core.scope import Scope, Selection
 from credman.session import Session
-from credman.stores.base import SCHEMES, Keeper, Store, Surroundings, open_store
+from credman.stores.base import SCHEMES, Keeper, Snapshot, Store, Surroundings, open_store
 
 if TYPE_CHECKING:
     from credman.output.process import Execution
@@ -39,7 +40,9 @@ else:
     Result = object
 """What a command gives back: a process to become, an exit code, or None for 0."""
 
-_FREE = ("store", "url", "recovery_file", "note", "file")
+_FREE = (
+    "store", "url", "remote", "recovery_file", "note", "file", "paths", "upload", "baseline",
+)  # fmt: skip
 """Paths and remarks may hold anything. Elsewhere a token is refused, and not repeated."""
 
 _SELECTING = ("env", "profile")
@@ -201,6 +204,12 @@ class Invocation:
             snapshot = session.find_snapshot(reads_again=url.startswith("file:"))
             if snapshot is not None:
                 remember_names(self.context, self.config, url, snapshot)
+            if session.has_written:
+                from credman.cli.remembering import remember_values
+
+                # What was written is what counts: a keyring is asked for its index once more.
+                list_tokens = partial(_list_tokens, session, snapshot)
+                remember_values(self.context, self.config, url, session.store, list_tokens)
 
     def close(self) -> None:
         """Ends what was begun for it: what a command becomes has no children of ours. What was
@@ -220,6 +229,10 @@ class Invocation:
         for warning in session.warnings:
             self.context.warn(warning)
         session.warnings.clear()
+
+
+def _list_tokens(session: Session, snapshot: Snapshot | None) -> tuple[Token, ...]:
+    return session.snapshot().tokens if snapshot is None else snapshot.tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +283,7 @@ def command(
 
 def load_command(name: str) -> Command:
     """Imports that command only."""
-    module, _, function = COMMANDS[name].target.partition(":")
+    module, _, function = (COMMANDS | HIDDEN)[name].target.partition(":")
     found: Command = getattr(importlib.import_module(f"credman.cli.{module}"), function)
     return found
 

@@ -11,7 +11,8 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from credman.cli import ALIASES, COMMANDS, COMPLETE, GROUPS, PROGRAM
+from credman.agent.client import VALUES
+from credman.cli import ALIASES, COMMANDS, COMPLETE, GROUPS, HIDDEN, PROGRAM
 from credman.cli.context import Context
 from credman.core.errors import CredmanError, MissingExtra, UsageError
 from credman.core.names import find_nearest, looks_like_value
@@ -119,10 +120,13 @@ def _dispatch(name: str, arguments: list[str], context: Context) -> Execution | 
         from credman.cli.completing import complete
 
         return complete(arguments, context)
+    if name == VALUES:
+        from credman.cli.handing import hand_values
+
+        return hand_values(context)
     if name in GROUPS:
         return _show_group(name, arguments, context)
-    entry = COMMANDS.get(name)
-    if entry is None:
+    if name not in COMMANDS and name not in HIDDEN:
         raise _unknown_command(name)
     trailing: list[str] | None = None
     if name == "exec" and "--" in arguments:

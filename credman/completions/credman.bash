@@ -45,6 +45,7 @@ __credman_entries() {
                 'rollback|Make a former version the current one again'
                 'schedule|Say how often a token is to be rotated'
                 'due|Show what is to be rotated, expires or waits, and by when'
+                'scan|Find leaked tokens'
                 'env|Print text for eval that sets an environment'\''s variables'
                 'exec|Run a command with an environment'\''s variables'
                 'export|Write an environment'\''s values in clear'
@@ -58,6 +59,7 @@ __credman_entries() {
                 'status|Tell what is open, and for how long'
                 'use|Choose the environment and profile used by default'
                 'completions|Print the completion script of a shell'
+                'hook|install, uninstall, status'
                 'recovery|new, verify'
                 'remind|install, uninstall, status, run'
                 'slot|list, add, remove'
@@ -66,6 +68,13 @@ __credman_entries() {
                 'rm|Remove a token'
                 'run|Run a command with an environment'\''s variables'
                 'help|Show what a command does'
+            )
+            ;;
+        ('group hook')
+            entries=(
+                'install|Stop tokens from being committed or pushed from here'
+                'uninstall|Take the git hooks away, and put back what was there'
+                'status|Tell which git hooks are installed, and whether they work'
             )
             ;;
         ('group recovery')
@@ -496,6 +505,55 @@ __credman_syntax() {
                 '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
                 '--passphrase-fd||text|Read the passphrase from this file descriptor'
                 '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('scan')
+            positionals=(
+                'file*'
+            )
+            options=(
+                '--staged|||What the next commit would hold'
+                '--history|||All that this git repository has ever held'
+                '--upload||file|What upload_folder(DIR) would send'
+                '--stdin|||A pasted text, such as an error of the Hub'
+                '--respect-gitignore|||Leave out what git ignores'
+                '--format||=text,json,sarif|One of text, json, sarif'
+                '--baseline||file|Findings that were accepted before'
+                '--accept|||Accept all that is found, in the baseline'
+                '--no-store|||Do not open the store for its values'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('hook install')
+            positionals=(
+            )
+            options=(
+                '--pre-commit|||The hook for commits; else both'
+                '--pre-push|||The hook for pushes; else both'
+                '--dry-run|||Show what would be written, and write nothing'
+                '-y --yes|||Do not ask'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('hook uninstall')
+            positionals=(
+            )
+            options=(
+                '--pre-commit|||The hook for commits; else both'
+                '--pre-push|||The hook for pushes; else both'
+                '-y --yes|||Do not ask'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('hook status')
+            positionals=(
+            )
+            options=(
+                '--json|||Print JSON'
                 '-h --help|||Show what it does'
             )
             ;;

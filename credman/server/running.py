@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from credman.agent.client import COMMANDS
+from credman.agent.client import COMMANDS, VALUES
 from credman.cli.context import Context, Input, Output
 from credman.cli.run import run
 from credman.cli.terminal import Terminal
@@ -266,7 +266,7 @@ def names_a_process(argv: Sequence[str], cwd: str, environ: Mapping[str, str]) -
 def _needs_caller(argv: Sequence[str]) -> bool:
     # Whoever asks may send what he likes: what writes, or makes keys, is not done for him.
     if not argv or argv[0] not in COMMANDS:
-        return True
+        return [*argv] != [VALUES]
     own = argv[: argv.index("--")] if "--" in argv else argv
     return any(word.partition("=")[0] in _DECLINED for word in own)
 

@@ -1,4 +1,4 @@
-"""Which program a timer calls: one that is still there after an upgrade.
+"""Which program a timer or a hook calls: one that is still there after an upgrade.
 
 A path inside of an environment goes when the environment is made anew, and ``uvx`` and ``pipx run``
 keep theirs in a cache. The links that ``pipx`` and ``uv tool`` put beside other programs last, so
@@ -28,20 +28,25 @@ class Launcher:
     warning: str = ""
 
 
-def find_launcher(system: System, *, python: str, is_module: bool) -> Launcher:
+def find_launcher(
+    system: System, *, python: str, is_module: bool, caller: str = "timer", command: str = "remind"
+) -> Launcher:
     """Args:
         python: the interpreter that runs now, as it was called.
         is_module: credman was started as ``python -m credman``.
+        caller: who is to call it, in a word.
+        command: of credman, that the program has to know: another project has the same name, and
+            an old credman knows less.
 
     Raises:
         Unavailable: nobody knows where the interpreter is.
     """
     for path in system.find_all(PROGRAM, _own_folders(system)):
-        if find_environment(path) is None and _is_ours(system, path):
+        if find_environment(path) is None and _is_ours(system, path, command):
             return Launcher((path,))
     if not os.path.isabs(python):
         raise Unavailable(
-            "nobody knows which program a timer could call",
+            f"nobody knows which program a {caller} could call",
             hint="install credman so that it is found on PATH: pipx install credman-cli",
         )
     beside = os.path.join(os.path.dirname(python), PROGRAM)
@@ -54,7 +59,7 @@ def find_launcher(system: System, *, python: str, is_module: bool) -> Launcher:
         return Launcher(argv)
     return Launcher(
         argv,
-        f"the timer calls {argv[0]}, which goes away with that {kind}; "
+        f"the {caller} calls {argv[0]}, which goes away with that {kind}; "
         "pipx install credman-cli gives it a lasting place",
     )
 
@@ -80,10 +85,9 @@ def _own_folders(system: System) -> tuple[str, ...]:
         return ()
 
 
-def _is_ours(system: System, path: str) -> bool:
-    # Another project has the same name, and an old credman has no reminders.
+def _is_ours(system: System, path: str, command: str) -> bool:
     try:
-        done = system.call([path, "remind", "--help"], seconds=_PROBE_SECONDS)
+        done = system.call([path, command, "--help"], seconds=_PROBE_SECONDS)
     except CredmanError:
         return False
-    return done.code == 0 and done.out.startswith(b"Usage: credman remind")
+    return done.code == 0 and done.out.startswith(f"Usage: credman {command}".encode())

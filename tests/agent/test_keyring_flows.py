@@ -124,6 +124,8 @@ def test_a_keyring_that_does_not_answer_is_the_commands_to_tell(tmp_path: Path) 
         assert b"credman: error: the keyring did not answer within 5 s" in silent.stderr
         for pid in found.find("gnome-keyring-d"):
             os.kill(pid, signal.SIGCONT)
+        # An agent that has given it up meanwhile is told of it again.
+        wait_until(lambda: desk.run("env").returncode == 0, 60)
         wait_until(lambda: word(ask(desk, "get", "hf")) == wire.DONE, 60)
         answer = ask(desk, "get", "hf")
         assert answer is not None and make_value().encode() in answer[2]

@@ -117,3 +117,18 @@ def test_this_credman_is_one_that_a_timer_can_call() -> None:
         [sys.executable, "-m", "credman", "remind", "--help"], capture_output=True, check=True
     )
     assert done.stdout.startswith(b"Usage: credman remind")
+
+
+def test_a_program_that_does_not_know_the_command_is_another_one(tmp_path: Path) -> None:
+    make_credman(tmp_path)  # it has reminders, and no hooks
+    own = make_environment(tmp_path / "project", "pyvenv.cfg")
+    for command, found in (("remind", str(tmp_path / "credman")), ("hook", str(own / "python"))):
+        launcher = find_launcher(
+            make_system(tmp_path),
+            python=str(own / "python"),
+            is_module=True,
+            caller="hook",
+            command=command,
+        )
+        assert launcher.argv[0] == found
+    assert launcher.warning.startswith("the hook calls ")

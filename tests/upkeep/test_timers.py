@@ -23,6 +23,7 @@ from credman.watch.timer_cron import BEGIN, MAX_LINE, render_block
 from credman.watch.timer_files import render_plist
 from credman.watch.timer_tasks import render_task
 from credman.watch.timers import Job, Scheduler
+from tests.agent.agents import wait_until
 from tests.requirements import require, require_program
 from tests.upkeep.schedulers import (
     fast_cron,
@@ -288,7 +289,7 @@ def test_a_manager_that_never_answers_is_none(
     assert clock.monotonic() - begun < 300
     # What it had started is gone as well, or a zombie that nobody has waited for.
     status = Path("/proc", note.read_text().strip(), "stat")
-    assert not status.exists() or status.read_text().split()[2] == "Z"
+    wait_until(lambda: not status.exists() or status.read_text().split()[2] == "Z")
 
 
 def test_what_is_not_the_users_own_is_not_written_to(tmp_path: Path) -> None:
