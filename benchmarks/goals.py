@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 _FLOOR = "python -c pass"
 
@@ -65,3 +66,14 @@ def _ratio(title: str, medians: Mapping[str, float], of: str, to: str, goal: str
         return ""
     shown = to.replace("get, warm, 10 tokens", "get warm, 10 tokens")
     return f"| {title} / `{shown}` | {goal} | {medians[of] / medians[to]:.2f} |"
+
+
+def write_into(path: Path, name: str, table: str) -> None:
+    """Replaces what stands in a file between the two markers of this name."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    text = path.read_text("utf-8")
+    head, found, rest = text.partition(begin)
+    _, closed, tail = rest.partition(end)
+    if not (found and closed):
+        raise ValueError(f"{path} has no markers for {name}")
+    path.write_text(f"{head}{begin}\n{table}\n{end}{tail}", "utf-8")

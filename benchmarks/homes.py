@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,6 +55,20 @@ store.commit(changes, expected_revision=store.snapshot().revision)
 )
 
 
+_SEED_OF = (
+    OPENING
+    + """
+import json
+for number, value in enumerate(json.load(sys.stdin)):
+    key = TokenKey("default", "default", f"token-{number}")
+    field = Field(f"TOKEN_{number}", (f"TOKEN_{number}",))
+    token = Token(key, (field,), (Version(1, VersionState.CURRENT, now, (field.name,)),))
+    changes.append(PutToken(token, {Address(key, 1, field.name): Secret(value)}))
+store.commit(changes, expected_revision=store.snapshot().revision)
+"""
+)
+
+
 def find_uv(scratch: Path) -> str:
     """Returns: the program uv, installed into the scratch directory if there is none."""
     found = shutil.which("uv")
@@ -83,10 +98,15 @@ def make_home(bin_: Path, home: Path, count: int) -> Path:
     return home
 
 
+def make_home_of(bin_: Path, home: Path, values: Sequence[str]) -> Path:
+    """Returns: the home, with a vault of these values."""
+    argv = [str(bin_ / "python"), "-c", _SEED_OF, str(home), "0", PASSPHRASE]
+    subprocess.run(argv, check=True, input=json.dumps(values).encode())
+    return home
+
+
 def unlock(bin_: Path, home: Path, environ: Mapping[str, str]) -> int:
     """Returns: the process id of the agent that holds the vault of this home from now on."""
-    import json
-
     chosen = {**environ, "CREDMAN_HOME": str(home)}
     credman = str(bin_ / "credman")
     argv = [credman, "unlock", "--for", "2h", "--passphrase-fd", "0"]

@@ -24,10 +24,9 @@ from pathlib import Path
 
 from benchmarks import homes
 from benchmarks.case import Case, measure
-from benchmarks.goals import render_goals
+from benchmarks.goals import render_goals, write_into
 from benchmarks.peers import peer_cases
 
-MARKERS = ("<!-- latency: begin -->", "<!-- latency: end -->")
 TOKENS = 50
 SIZES = (10, 1_000, 10_000)
 REQUESTS = 10_000
@@ -151,13 +150,6 @@ def render(cases: Sequence[Case], left_out: Sequence[str], rounds: int) -> str:
     return "\n".join([*lines, *(f"\n{line}" for line in left_out)])
 
 
-def write_into(path: Path, table: str) -> None:
-    text = path.read_text("utf-8")
-    head, _, rest = text.partition(MARKERS[0])
-    _, _, tail = rest.partition(MARKERS[1])
-    path.write_text(f"{head}{MARKERS[0]}\n{table}\n{MARKERS[1]}{tail}", "utf-8")
-
-
 def inside_a_session(argv: Sequence[str], scratch: Path) -> int:
     """Runs this script again with a session bus and an unlocked keyring of its own."""
     (scratch / "run").mkdir(mode=0o700)
@@ -245,7 +237,7 @@ def main(argv: Sequence[str]) -> int:
     table = "\n\n".join((render_goals(medians, memory), render(cases, left_out, chosen.rounds)))
     print(table)
     if chosen.write:
-        write_into(chosen.write, table)
+        write_into(chosen.write, "latency", table)
     return 0
 
 
