@@ -121,7 +121,9 @@ def test_a_lock_that_was_lost_with_its_process_is_taken_again_or_nothing_goes_on
         assert ring.get("service", "user") is None
         assert other.take("dev.credman.Example") is False
         ring.close()
-        wait_until(lambda: other.take("dev.credman.Example") is True)  # the bus notices when it does
+        wait_until(
+            lambda: other.take("dev.credman.Example") is True
+        )  # the bus notices when it does
         with pytest.raises(KeyringUnavailable, match="another process was quicker"):
             ring.get("service", "user")
         ring.give("dev.credman.Example")
