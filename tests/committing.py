@@ -6,9 +6,8 @@ import subprocess
 from pathlib import Path
 
 from tests.cli.harness import PROGRAM
-from tests.cli.scans import make_token
+from tests.cli.scans import OTHER, TOKEN
 
-TOKEN, OTHER = make_token("the stored one"), make_token("of somebody else")
 FORM = "a9X" + TOKEN[3:]  # of no provider's form
 
 

@@ -17,8 +17,8 @@ from credman import githook
 from credman.core.paths import find_paths
 from tests.agent.agents import Agents, agents
 from tests.cli.harness import PROGRAM, make_vault
-from tests.cli.scans import keep_patterns, store
-from tests.committing import FORM, OTHER, TOKEN, git, hook, make_project, put
+from tests.cli.scans import OTHER, TOKEN, keep_patterns, store
+from tests.committing import FORM, git, hook, make_project, put
 
 
 @pytest.fixture(autouse=True)

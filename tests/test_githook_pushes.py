@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.scans import keep_patterns
-from tests.committing import TOKEN, git, hook, make_project, put
+from tests.cli.scans import TOKEN, keep_patterns
+from tests.committing import git, hook, make_project, put
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import typer
 
     from credman.cli.context import Context
-    from credman.cli.parameters import JsonOption, YesOption
+    from credman.cli.parameters import JsonOption, PreCommitOption, PrePushOption, YesOption
 
 _BROKEN = 8
 
@@ -26,12 +26,8 @@ _BROKEN = 8
 @command(selecting=False, opening=False)
 def hook_install(
     invocation: Invocation,
-    pre_commit: Annotated[
-        bool, typer.Option("--pre-commit", help="The hook for commits; else both")
-    ] = False,
-    pre_push: Annotated[
-        bool, typer.Option("--pre-push", help="The hook for pushes; else both")
-    ] = False,
+    pre_commit: PreCommitOption = False,
+    pre_push: PrePushOption = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be written, and write nothing")
     ] = False,
@@ -73,12 +69,8 @@ def hook_install(
 @command(selecting=False, opening=False)
 def hook_uninstall(
     invocation: Invocation,
-    pre_commit: Annotated[
-        bool, typer.Option("--pre-commit", help="The hook for commits; else both")
-    ] = False,
-    pre_push: Annotated[
-        bool, typer.Option("--pre-push", help="The hook for pushes; else both")
-    ] = False,
+    pre_commit: PreCommitOption = False,
+    pre_push: PrePushOption = False,
     yes: YesOption = False,
 ) -> None:
     """Take the git hooks away, and put back what was there.

@@ -1,11 +1,10 @@
 """What the git hooks run: a scan of what is to be committed, or pushed, that asks nobody.
 
-Rule: whatever goes wrong blocks. git itself has the one way round (``--no-verify``).
+Rule: whatever goes wrong blocks. The ways round are git's own, such as ``--no-verify``.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
@@ -130,14 +129,12 @@ def _is_followed(repository: Repository, name: str, url: str) -> bool:
     """Whether what git remembers of a remote is what lies at that URL."""
     if not name or not url or name.startswith("-") or set(name) & set("*?[\\:"):
         return False  # the name is a URL itself: nothing is known of what lies there
-    answer = repository.ask("remote", "get-url", "--all", name)
-    return answer.code == 0 and os.fsencode(url) in answer.out.split(b"\n")
+    return url in repository.list_remote_urls(name)
 
 
 def _has_been_seen(repository: Repository, remote: str, ref: str) -> bool:
     branch = ref.removeprefix("refs/heads/")
-    asked = ("--verify", "--quiet", f"refs/remotes/{remote}/{branch}")
-    return branch != ref and repository.ask("rev-parse", *asked).code == 0
+    return branch != ref and repository.find_ref(f"refs/remotes/{remote}/{branch}") is not None
 
 
 def _is_object_id(text: str) -> bool:

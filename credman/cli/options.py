@@ -22,7 +22,7 @@ from credman.cli.namecache import Names, name_store, recall_names, remember_name
 from credman.cli.pending import tell_pending
 from credman.cli.unlock import PassphraseSource
 from credman.core.config import Config, load_config
-from credman.core.errors import UsageError
+from credman.core.errors import CredmanError, UsageError
 from credman.core.model import Token
 from credman.core.names import check_name, looks_like_value
 from credman.core.scope import Scope, Selection
@@ -205,11 +205,20 @@ class Invocation:
             if snapshot is not None:
                 remember_names(self.context, self.config, url, snapshot)
             if session.has_written:
-                from credman.cli.remembering import remember_values
+                self._remember_values(session, url, snapshot)
 
-                # What was written is what counts: a keyring is asked for its index once more.
-                list_tokens = partial(_list_tokens, session, snapshot)
-                remember_values(self.context, self.config, url, session.store, list_tokens)
+    def remember_written(self) -> None:
+        """Keeps the fingerprints of what was stored by a command that failed after that."""
+        for session, url in self._sessions if self.context.keeper is None else ():
+            if session.has_written:
+                self._remember_values(session, url, None)
+
+    def _remember_values(self, session: Session, url: str, snapshot: Snapshot | None) -> None:
+        from credman.cli.remembering import remember_values
+
+        # What was written is what counts: a keyring is asked for its index once more.
+        list_tokens = partial(_list_tokens, session, snapshot)
+        remember_values(self.context, self.config, url, session.store, list_tokens)
 
     def close(self) -> None:
         """Ends what was begun for it: what a command becomes has no children of ours. What was
@@ -264,6 +273,9 @@ class Command:
             invocation.remember_names()
             tell_pending(invocation)
             return result
+        except CredmanError:
+            invocation.remember_written()
+            raise
         finally:
             invocation.context.terminal.release()
             invocation.close()

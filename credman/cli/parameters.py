@@ -51,6 +51,10 @@ VersionOption = Annotated[
     str | None, typer.Option("--version", metavar="N", help="The number of the version")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON")]
+PreCommitOption = Annotated[
+    bool, typer.Option("--pre-commit", help="The hook for commits; else both")
+]
+PrePushOption = Annotated[bool, typer.Option("--pre-push", help="The hook for pushes; else both")]
 YesOption = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask")]
 OnlyOption = Annotated[
     str | None,

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from credman.cli.context import Context
 from credman.cli.namecache import name_store
 from credman.core.config import Config
+from credman.core.errors import CredmanError
 from credman.watch.scan import fingerprints
 from credman.watch.scan.owners import list_owned
 
 if TYPE_CHECKING:
-    from credman.core.model import Token
+    from credman.core.model import Address, Token
+    from credman.core.secret import Secret
     from credman.stores.base import Store
 
 _OFF = "off"
@@ -42,7 +44,9 @@ def remember_values(
         known = fingerprints.list_known(state, name)
         owned = list(list_owned(list_tokens()))
         missing = [item for item in owned if item[2].partition(b"\n")[0] not in known]
-        values = store.reveal([address for address, _, _ in missing]) if missing else {}
+        values: Mapping[Address, Secret] = {}
+        with contextlib.suppress(CredmanError):  # those that are gone leave all the same
+            values = store.reveal([address for address, _, _ in missing]) if missing else {}
         found: Mapping[bytes, bytes | None] = {
             label: values[address].to_bytes() if address in values else None
             for address, _, label in owned

@@ -213,6 +213,7 @@ def _run(
 ) -> Report:
     report = run(scanner, jobs, threads=_THREADS, tick=tick)
     report.unread += problems
+    scanner.mask_names(report)  # what could not be read has a name as well
     return report
 
 

@@ -9,15 +9,20 @@ import random
 import string
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from credman.watch.scan.patterns import FILE, open_patterns
-from tests.cli.harness import credman
+from tests.cli.harness import Outcome, credman
 
 
 def make_token(seed: str = "") -> str:
     """A token of Hugging Face that nobody has; with a seed always the same."""
     choose = random.Random(seed) if seed else random.SystemRandom()
     return "hf_" + "".join(choose.choices(string.ascii_letters, k=34))
+
+
+TOKEN, OTHER = make_token("the stored one"), make_token("of somebody else")
+STRANGE = make_token("of a stranger")
 
 
 @functools.cache
@@ -34,6 +39,20 @@ def keep_patterns() -> None:
     file = state / FILE
     file.touch(0o600)
     file.write_bytes(_compiled())
+
+
+def scan(*argv: str, cwd: Path, **options: Any) -> Outcome:
+    """Runs the command, which never shows one of these tokens."""
+    outcome = credman("scan", *argv, cwd=cwd, **options)
+    for token in (TOKEN, OTHER, STRANGE):
+        assert token[1:].encode() not in outcome.stdout and token[1:] not in outcome.stderr
+    return outcome
+
+
+def findings(outcome: Outcome) -> list[dict[str, object]]:
+    """Args: outcome: of a scan with ``--format json``."""
+    found: list[dict[str, object]] = json.loads(outcome.text)["findings"]
+    return found
 
 
 def store(token: str, *options: str, name: str = "hf") -> None:

@@ -7,11 +7,12 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.cli.harness import PASSPHRASE, Outcome, credman, make_vault
-from tests.cli.scans import keep_patterns, make_project, make_token, store
+from tests.cli.harness import PASSPHRASE, credman, make_vault
+from tests.cli.scans import OTHER, TOKEN, findings, keep_patterns, make_project, scan, store
 
 CHECKPOINT = ".ipynb_checkpoints/training_params-checkpoint.json"
 
@@ -32,22 +33,6 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     return make_project(tmp_path, TOKEN)
-
-
-TOKEN = make_token("the stored one")
-OTHER = make_token("of somebody else")
-
-
-def scan(*argv: str, cwd: Path, **options: object) -> Outcome:
-    outcome = credman("scan", *argv, cwd=cwd, **options)  # type: ignore[arg-type]
-    for token in (TOKEN, OTHER):
-        assert token.encode() not in outcome.stdout and token not in outcome.stderr
-    return outcome
-
-
-def findings(outcome: Outcome) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = json.loads(outcome.text)["findings"]
-    return found
 
 
 def test_a_stored_value_is_named_and_what_to_do(project: Path) -> None:
@@ -254,6 +239,23 @@ def test_what_cannot_be_read_ends_with_1(folder: Path, monkeypatch: pytest.Monke
     outcome = scan(cwd=folder)
     assert outcome.exit_code == 1
     assert outcome.stderr == "credman: warning: not read: a: permission denied\n"
+
+
+def test_the_name_of_what_cannot_be_read_may_be_a_token(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / TOKEN).mkdir()
+    real = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if os.fsencode(path).endswith(TOKEN.encode()):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # root may read everything
+    outcome = scan(cwd=folder)
+    assert outcome.exit_code == 1
+    assert outcome.stderr == f"credman: warning: not read: hf_…{TOKEN[-4:]}: permission denied\n"
 
 
 def test_names_that_a_terminal_would_act_upon(folder: Path) -> None:

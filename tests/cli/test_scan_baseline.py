@@ -9,8 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.harness import Outcome, credman
-from tests.cli.scans import keep_patterns, make_project, make_token, store
+from tests.cli.scans import (
+    OTHER,
+    TOKEN,
+    findings,
+    keep_patterns,
+    make_project,
+    make_token,
+    scan,
+    store,
+)
 from tests.upkeep.repositories import make_repository
 
 CHECKPOINT = ".ipynb_checkpoints/training_params-checkpoint.json"
@@ -24,22 +32,6 @@ def _compiled() -> None:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     return make_project(tmp_path, TOKEN)
-
-
-TOKEN = make_token("the stored one")
-OTHER = make_token("of somebody else")
-
-
-def scan(*argv: str, cwd: Path, **options: object) -> Outcome:
-    outcome = credman("scan", *argv, cwd=cwd, **options)  # type: ignore[arg-type]
-    for token in (TOKEN, OTHER):
-        assert token.encode() not in outcome.stdout and token not in outcome.stderr
-    return outcome
-
-
-def findings(outcome: Outcome) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = json.loads(outcome.text)["findings"]
-    return found
 
 
 def list_accepted(project: Path) -> list[str]:

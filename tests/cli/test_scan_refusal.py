@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.harness import Outcome, credman
-from tests.cli.scans import keep_patterns, make_token, store
+from tests.cli.scans import OTHER, STRANGE, TOKEN, keep_patterns, scan, store
 
 
 @pytest.fixture(autouse=True)
@@ -22,18 +21,6 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "work"
     made.mkdir()
     return made
-
-
-TOKEN = make_token("the stored one")
-OTHER = make_token("of somebody else")
-STRANGE = make_token("of a stranger")
-
-
-def scan(*argv: str, cwd: Path, **options: object) -> Outcome:
-    outcome = credman("scan", *argv, cwd=cwd, **options)  # type: ignore[arg-type]
-    for token in (TOKEN, OTHER, STRANGE):
-        assert token[1:] not in outcome.text + outcome.stderr
-    return outcome
 
 
 def test_a_token_that_a_terminal_wrapped(folder: Path) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import codecs
 import os
 from collections.abc import Callable, Iterator
-from typing import IO, NamedTuple, Protocol
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self
 
 SMALL = 2 * 1024 * 1024
 """Bytes of what is read at once."""
@@ -154,10 +155,26 @@ class Budget:
             raise Cut
 
 
+class Readable(Protocol):
+    """What is read from its beginning to its end, once."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> object: ...
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 class Stream:
     """What has to be unpacked. Args: open: from its beginning; budget: for the first time."""
 
-    def __init__(self, open_again: Callable[[], IO[bytes]], budget: Budget) -> None:
+    def __init__(self, open_again: Callable[[], Readable], budget: Budget) -> None:
         self._open, self._budget = open_again, budget
         self._charged = 0
 

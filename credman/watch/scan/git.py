@@ -163,13 +163,12 @@ class Repository:
         """Args: name: of a remote.
 
         Returns:
-            Where git would fetch from it, then where it would push to; nothing: there is no such
-            remote. They may hold passwords.
+            Where git would fetch from it, which is what its tracking refs tell of; nothing: there
+            is no such remote. They may hold passwords.
         """
-        asked = ("remote", "get-url", "--all")
-        answers = [self.ask(*asked, *push, "--", name) for push in ((), ("--push",))]
-        lines = [line for a in answers if not a.code for line in a.out.split(b"\n") if line]
-        return tuple(dict.fromkeys(map(os.fsdecode, lines)))
+        answer = self.ask("remote", "get-url", "--all", "--", name)
+        lines = answer.out.split(b"\n") if answer.code == 0 else []
+        return tuple(os.fsdecode(line) for line in lines if line)
 
     def find_ref(self, name: str) -> str | None:
         """Args: name: in full, such as ``refs/remotes/origin/main``; nothing else is understood.
@@ -194,7 +193,7 @@ class Repository:
         if shape.size <= HELD:
             return Opened(Memory(self._read(name)), shape.size)
         opener = functools.partial(_Piped, self, name, shape)
-        return Opened(Stream(opener, Budget(shape.size)), shape.size)  # type: ignore[arg-type]
+        return Opened(Stream(opener, Budget(shape.size)), shape.size)
 
     def _read(self, name: str) -> bytes:
         # One git for all of them: to start it takes longer than to read a small object.

@@ -47,21 +47,18 @@ class Needle:
     def __repr__(self) -> str:
         return f"Needle({self.owner}, …, {self.encoding!r})"
 
-    def find_all(self, data: "Buffer", start: int = 0) -> "Iterator[int]":
+    def find_all(self, data: bytes, start: int = 0) -> "Iterator[int]":
         """Returns: where it stands in a buffer."""
         form, size = self.form, len(self.form)
-        place = data.find(form, start)  # type: ignore[union-attr]
+        place = data.find(form, start)
         is_word = self.encoding == "plain" and size < _WHOLE_WORD
         while place >= 0:
-            if (
-                not is_word
-                or not (
-                    data[max(place - 1, 0) : place].isalnum()  # type: ignore[union-attr]
-                    or data[place + size : place + size + 1].isalnum()  # type: ignore[union-attr]
-                )
+            if not is_word or not (
+                data[max(place - 1, 0) : place].isalnum()
+                or data[place + size : place + size + 1].isalnum()
             ):
                 yield place
-            place = data.find(form, place + 1)  # type: ignore[union-attr]
+            place = data.find(form, place + 1)
 
 
 def is_telling(value: bytes) -> bool:

@@ -16,11 +16,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
-from credman.watch.scan.content import Budget, Content, Cut, File, Memory, Stream, Window
+from credman.watch.scan.content import (
+    Budget,
+    Content,
+    Cut,
+    File,
+    Memory,
+    Readable,
+    Stream,
+    Window,
+)
 from credman.watch.scan.tarred import is_tar, list_members
 
 if TYPE_CHECKING:
     import sqlite3
+    from zipfile import ZipFile, ZipInfo
 
 DEEPEST = 4
 MOST_BYTES = 512 * 1024 * 1024
@@ -136,8 +146,8 @@ def _open_zip(content: Content, budget: Budget) -> Iterator[Member]:
                     yield member.filename, Stream(_opener(archive, member), budget)
 
 
-def _opener(archive: object, member: object) -> Callable[[], IO[bytes]]:
-    return lambda: archive.open(member)  # type: ignore[attr-defined]
+def _opener(archive: ZipFile, member: ZipInfo) -> Callable[[], Readable]:
+    return lambda: archive.open(member)
 
 
 class _Closed:
@@ -182,9 +192,9 @@ def _open_gzip(content: Content, budget: Budget) -> Iterator[Member]:
 
     with _seekable(content, budget) as file:
 
-        def open_again() -> IO[bytes]:
+        def open_again() -> Readable:
             file.seek(0)
-            return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
+            return gzip.GzipFile(fileobj=file)
 
         yield "", Stream(open_again, budget)
 

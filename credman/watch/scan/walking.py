@@ -7,9 +7,10 @@ those of submodules and other working trees; what is committed is looked at thro
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from credman.watch.scan.findings import Unread
 from credman.watch.scan.jobs import Job, describe_failure, open_file
@@ -87,8 +88,7 @@ def _leads_nowhere(inner: list[bytes] | None, name: bytes) -> bool:
 
 
 def _job(path: bytes, shown: bytes, foreign: frozenset[int]) -> Job:
-    opener: Callable[[], object] = lambda: open_file(path, foreign=foreign)  # noqa: E731
-    return Job(os.fsdecode(shown), opener)  # type: ignore[arg-type]
+    return Job(os.fsdecode(shown), functools.partial(open_file, path, foreign=foreign))
 
 
 def _is_foreign(entry: os.DirEntry[bytes], foreign: frozenset[int]) -> bool:

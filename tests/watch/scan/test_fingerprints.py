@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from credman.core import wire
+from credman.core.errors import Refused, Unavailable
+from credman.session import Session
+from credman.stores.file import FileStore
 from credman.watch.scan import engines, fingerprints, recognizing
 from tests.cli.harness import credman
 from tests.cli.scans import make_token, store
@@ -56,6 +60,39 @@ def test_renamed_and_copied() -> None:
         b"hub",
         b"hub",
     ]
+
+
+def test_a_command_that_fails_after_its_write_keeps_them_fresh_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store(TOKEN)
+    real = Session.commit
+
+    def write_and_fail(self: Session, *given: Any) -> Any:
+        real(self, *given)
+        raise Refused("something that comes later")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "commit", write_and_fail)
+        done = credman("add", "x", "--var", "X", "--no-check", stdin=OTHER.encode())
+    assert done.exit_code == 7 and knows(OTHER)
+
+
+def test_what_is_gone_leaves_although_the_rest_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store(TOKEN)
+    store(OTHER, name="other")
+
+    def fail(*given: object) -> None:
+        raise Unavailable("the disk is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileStore, "reveal", fail)
+        # Under its new name it would have to be read again, and cannot be.
+        done = credman("rename", "hf", "hub")
+    assert done.exit_code == 0, done.stderr
+    assert knows(OTHER) and not knows(TOKEN)
 
 
 def test_files_are_for_their_owner_and_hold_no_value() -> None:
