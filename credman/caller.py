@@ -33,10 +33,11 @@ def report_failure(message: str, argv: Sequence[str], closed: set[int]) -> None:
 
 def make_context(closed: set[int], width: int, *, may_use_agent: bool = False) -> Context:
     """Args: as ``run_here``."""
+    is_gone = False
     try:
         cwd = os.getcwd()
     except OSError:
-        cwd = "/"  # it was deleted; only relative paths that are given miss it
+        cwd, is_gone = "/", True  # it was deleted; only relative paths that are given miss it
     inherited = dict(os.environ)
     return Context(
         stdin=Input(_read_stdin, is_terminal=os.isatty(0)),
@@ -54,6 +55,7 @@ def make_context(closed: set[int], width: int, *, may_use_agent: bool = False) -
         read_descriptor=_read_descriptor,
         parent=os.getppid(),
         may_use_agent=may_use_agent,
+        is_cwd_gone=is_gone,
     )
 
 

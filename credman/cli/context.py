@@ -90,6 +90,7 @@ class Context:
     may_use_agent: an agent may be asked, and may keep open what was opened for this command.
     keeper: keeps vaults open; given where the agent runs the command.
     source: what opens vaults there: it asks nobody.
+    is_cwd_gone: the directory was deleted, and ``cwd`` is another one.
     """
 
     stdin: Input
@@ -104,6 +105,7 @@ class Context:
     may_use_agent: bool = False
     keeper: Keeper | None = None
     source: Unlocker | None = None
+    is_cwd_gone: bool = False
 
     @property
     def paths(self) -> Paths:

@@ -7,6 +7,7 @@ fingerprints.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from credman.cli.options import Invocation
 from credman.cli.remembering import remember_values
 from credman.core.errors import Locked
 from credman.watch.scan import fingerprints
-from credman.watch.scan.findings import Owner
+from credman.watch.scan.findings import Finding, Owner
 from credman.watch.scan.needles import Needle, compile_needles, is_telling, make_needles
 from credman.watch.scan.owners import list_owned, read_label
 from credman.watch.scan.patterns import Patterns, find_engine, open_patterns
@@ -33,6 +34,7 @@ class Known:
     """Args:
     owners: of the needles, or of the labels of ``digests``.
     count: how many values are looked for.
+    values: of the owners, where the store is open; their session.
     remark: what is not looked for, and why; empty: all that is stored is.
     """
 
@@ -41,16 +43,24 @@ class Known:
     digests: fingerprints.Fingerprints | None = field(default=None, repr=False)
     count: int = 0
     remark: str = ""
+    values: tuple[bytes, ...] = field(default=(), repr=False)
+    session: Session | None = field(default=None, repr=False)
 
 
-def make_scanner(invocation: Invocation, known: Known) -> Scanner:
-    """Returns: a scanner for this run."""
+def make_scanner(
+    invocation: Invocation, known: Known, strangers: Sequence[Finding] = ()
+) -> Scanner:
+    """Args: strangers: of an earlier scan; their values are looked for in every encoding as well.
+
+    Returns:
+        A scanner for this run.
+    """
     context = invocation.context
     engine = find_engine()
     patterns: Patterns = open_patterns(
         context.paths.state, context.paths.providers, may_keep=invocation.config.cache != _OFF
     )
-    needles = known.needles
+    needles = [*known.needles, *make_needles((f.value for f in strangers), len(known.owners))]
     searcher = Searcher(
         patterns,
         needles,
@@ -63,13 +73,16 @@ def make_scanner(invocation: Invocation, known: Known) -> Scanner:
         found = None if name is None else catalogue.find(name)
         return name if found is None else found.title
 
-    return Scanner(searcher, known.owners, name_provider, catalogue.public_head)
+    return Scanner(searcher, known.owners, name_provider, catalogue.public_head, strangers)
 
 
-def learn(invocation: Invocation, *, opens: bool) -> Known:
-    """Args: opens: the store may be opened, and somebody asked for it.
+def learn(invocation: Invocation, *, opens: bool, needs: bool = False) -> Known:
+    """Args:
+        opens: the store may be opened, and somebody asked for it.
+        needs: where it cannot be opened, nothing else will do.
 
     Raises:
+        Locked: it is needed.
         CredmanError: there is a store, and it is damaged, or cannot be reached.
     """
     session = invocation.open_session()
@@ -82,6 +95,8 @@ def learn(invocation: Invocation, *, opens: bool) -> Known:
     try:
         known = _read(session)
     except Locked:
+        if needs:
+            raise
         return _recall(invocation, "the store is not open (credman unlock)")
     invocation.report(session)
     remember_values(
@@ -104,7 +119,8 @@ def _read(session: Session) -> Known:
     if skipped < 2:
         remark = "one stored value is too short or too simple to be looked for" if skipped else ""
     needles = tuple(make_needles(bytes_of))
-    return Known(owners, needles, count=len(bytes_of) - skipped, remark=remark)
+    count = len(bytes_of) - skipped
+    return Known(owners, needles, None, count, remark, tuple(bytes_of), session)
 
 
 def _recall(invocation: Invocation, why: str, *, of_any: bool = False) -> Known:

@@ -1,17 +1,15 @@
 from __future__ import annotations
 
-import contextlib
 import os
-import stat
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+import shlex
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 from credman.cli.accepting import accept_all, leave_accepted
 from credman.cli.context import Context, Output
 from credman.cli.knowing import Known, learn, make_scanner
 from credman.cli.options import Invocation, Result, command
-from credman.cli.progress import is_shown, make_bar
+from credman.cli.scanning import check_paths, run_jobs, scan_paths, show_progress
 from credman.cli.scanreport import (
     advise,
     describe,
@@ -22,22 +20,17 @@ from credman.cli.scanreport import (
     show_path,
 )
 from credman.core.errors import NotFound, UsageError
-from credman.watch.scan import patterns
 from credman.watch.scan.findings import Report, Unread
-from credman.watch.scan.scanner import Scanner, run
+from credman.watch.scan.scanner import Scanner
 
 if TYPE_CHECKING:
     import typer
 
-    from credman.watch.scan.jobs import Job
 
 FINDINGS, FAILED = 8, 1
 FORMATS = ("text", "json", "sarif")
-_THREADS = 2
-_BAR_SECONDS = 2.0
 _LARGEST_INPUT = 64 * 1024 * 1024
 _MOST_UNREAD = 20
-_PIPED = "what comes through a pipe: credman scan --stdin"
 
 
 @command(selecting=False)
@@ -86,8 +79,7 @@ def scan(
     Example: credman scan --staged
     """
     context = invocation.context
-    for path in paths or ():
-        _check_path(context, path)
+    check_paths(context, paths or ())
     chosen = format or "text"
     if chosen not in FORMATS:
         raise UsageError("--format takes text, json or sarif")
@@ -112,7 +104,7 @@ def scan(
     known = learn(invocation, opens=not no_store)
     scanner = make_scanner(invocation, known)
     chosen_paths = paths or ["."]
-    with _progress(context) as tick:
+    with show_progress(context) as tick:
         root = context.cwd
         if staged or history:
             report, root = _scan_git(context, scanner, tick, staged=staged)
@@ -123,7 +115,7 @@ def scan(
 
             report = scan_text(scanner, text)
         else:
-            report = _scan_paths(context, scanner, chosen_paths, tick, respects=respect_gitignore)
+            report = scan_paths(context, scanner, chosen_paths, tick, respects=respect_gitignore)
     if accept:
         looked_at = chosen_paths if ways in ([], ["PATH"]) else []
         accept_all(context, root, baseline, report, looked_at)
@@ -139,24 +131,14 @@ def scan(
             from credman.cli.scanhub import tell_refusal
 
             tell_refusal(context, report)
+        if report.findings and not (stdin or history):
+            words = shlex.join([upload] if upload is not None else paths or [])
+            context.note(f"take them out: credman clean --dry-run {words}".rstrip())
     else:
         _print_for_programs(context, report, known, chosen)
     if report.findings:
         return FINDINGS
     return FAILED if any(unread.matters for unread in report.unread) else None
-
-
-def _check_path(context: Context, path: str) -> None:
-    full = os.path.join(context.cwd, path)
-    if not os.path.lexists(full):
-        hint = _PIPED if path == "-" else ""
-        raise NotFound(f"there is no file or directory {path}", hint=hint)
-    try:
-        mode = os.stat(full).st_mode
-    except OSError:
-        return  # the scan says why it cannot be read
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise UsageError(f"{path} is neither a file nor a directory", hint=_PIPED)
 
 
 def _check_folder(context: Context, folder: str) -> None:
@@ -168,53 +150,13 @@ def _check_folder(context: Context, folder: str) -> None:
         raise UsageError("--upload takes a directory", hint=hint)
 
 
-def _scan_paths(
-    context: Context,
-    scanner: Scanner,
-    paths: list[str],
-    tick: Callable[[int], None],
-    *,
-    respects: bool,
-) -> Report:
-    problems: list[Unread] = []
-    if respects:
-        from credman.watch.scan.worktree import list_unignored
-
-        jobs: Iterable[Job] = list_unignored(paths, context.cwd, context.inherited, problems)
-    else:
-        from credman.watch.scan.walking import walk
-
-        jobs = walk(paths, context.cwd, problems)
-    return _run(scanner, _leave_own(context, jobs), problems, tick)
-
-
-def _leave_own(context: Context, jobs: Iterable[Job]) -> Iterator[Job]:
-    # The compiled patterns look like what they find.
-    own = os.path.join(context.paths.state, patterns.FILE)
-    for job in jobs:
-        if job.path.endswith(patterns.FILE):
-            with contextlib.suppress(OSError):
-                if os.path.samefile(os.path.join(context.cwd, job.path), own):
-                    continue
-        yield job
-
-
 def _scan_upload(
     context: Context, scanner: Scanner, folder: str, tick: Callable[[int], None]
 ) -> Report:
     from credman.watch.scan.hub import walk_upload
 
     problems: list[Unread] = []
-    return _run(scanner, walk_upload(folder, context.cwd, problems), problems, tick)
-
-
-def _run(
-    scanner: Scanner, jobs: Iterable[Job], problems: list[Unread], tick: Callable[[int], None]
-) -> Report:
-    report = run(scanner, jobs, threads=_THREADS, tick=tick)
-    report.unread += problems
-    scanner.mask_names(report)  # what could not be read has a name as well
-    return report
+    return run_jobs(scanner, walk_upload(folder, context.cwd, problems), problems, tick)
 
 
 def _scan_git(
@@ -268,25 +210,3 @@ def print_report(context: Context, report: Report, known: Known, output: Output)
         context.note(known.remark)
     for advice in list_advice(report.findings, catalogue):
         context.note(advice)
-
-
-@contextmanager
-def _progress(context: Context) -> Iterator[Callable[[int], None]]:
-    """What was looked through so far, on a terminal, once it takes longer than people like."""
-    if not is_shown(context):
-        yield lambda count: None
-        return
-    import time
-
-    from rich.progress import SpinnerColumn, TextColumn
-
-    began = time.monotonic()
-    with make_bar(context, SpinnerColumn(), TextColumn("{task.description}")) as progress:
-        task = progress.add_task("")
-
-        def tick(count: int) -> None:
-            if time.monotonic() - began > _BAR_SECONDS:
-                progress.start()
-                progress.update(task, description=f"{count / 1e6:,.0f} MB")
-
-        yield tick

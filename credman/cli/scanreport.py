@@ -40,7 +40,8 @@ def describe(finding: Finding) -> str:
     """Returns: ``your hf (prod)``, ``Anthropic API key``."""
     owner = finding.owner
     if owner is None:
-        return f"{finding.title} {finding.kind}"
+        text = f"{finding.title} {finding.kind}"
+        return text if finding.encoding == "plain" else f"{text}, {_written(finding.encoding)}"
     place = owner.environment
     if owner.profile != DEFAULT_PROFILE:
         place += f", {owner.profile}"

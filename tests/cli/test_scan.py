@@ -46,6 +46,7 @@ def test_a_stored_value_is_named_and_what_to_do(project: Path) -> None:
         "if somebody else has seen your hf (prod):",
         "  credman rotate hf -e prod",
         "  credman revoke hf -e prod --version 1 --compromised",
+        "take them out: credman clean --dry-run",
     ]
 
 
@@ -54,7 +55,10 @@ def test_what_is_found_by_its_form_alone(project: Path) -> None:
     assert outcome.exit_code == 8
     assert "Hugging Face user access token" in outcome.text
     page = "https://huggingface.co/settings/tokens"
-    assert outcome.stderr == f"Hugging Face user access token: revoke it at {page}\n"
+    assert outcome.stderr.splitlines() == [
+        f"Hugging Face user access token: revoke it at {page}",
+        "take them out: credman clean --dry-run",
+    ]
 
 
 def test_a_clean_project_ends_with_0(project: Path) -> None:

@@ -205,10 +205,10 @@ class Decoded:
     """Text of another encoding as UTF-8. Args: codec: a name that Python knows."""
 
     def __init__(self, content: Content, codec: str) -> None:
-        self._content, self._codec = content, codec
+        self._content, self.codec = content, codec
 
     def windows(self) -> Iterator[Window]:
-        decoder = codecs.getincrementaldecoder(self._codec)("replace")
+        decoder = codecs.getincrementaldecoder(self.codec)("replace")
         data, offset, start = b"", 0, 0
         for window in self._content.windows():
             is_last = window.stop == len(window.data)

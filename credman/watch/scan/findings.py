@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from credman.core.model import VersionState
 
@@ -22,7 +23,7 @@ class Basis(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose value it is: a version of a stored token."""
+    """Whose value it is: a version of a stored token. Args: field: the one that it is of."""
 
     name: str
     environment: str
@@ -30,6 +31,16 @@ class Owner:
     version: int
     state: VersionState
     provider: str | None = None
+    field: str = ""
+
+
+class Span(NamedTuple):
+    """Args: offset, size: in bytes. codec: by which the file was read as UTF-8 before, such as
+    ``utf-16``; empty: they count in the file itself."""
+
+    offset: int
+    size: int
+    codec: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,8 @@ class Finding:
     kind: what it is, such as ``user access token``.
     encoding: how it is written there; ``plain`` for as it is.
     commits: that brought it, for what was found in history.
+    span: which bytes it takes; None: it stands in a name.
+    variable: the environment variable in which it belongs; empty: none is known.
     """
 
     path: str
@@ -69,6 +82,8 @@ class Finding:
     cell: Cell | None = None
     encoding: str = "plain"
     commits: tuple[str, ...] = ()
+    span: Span | None = None
+    variable: str = ""
 
     @property
     def rank(self) -> tuple[object, ...]:

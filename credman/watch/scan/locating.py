@@ -62,6 +62,11 @@ def locate(content: Content, offsets: Sequence[int]) -> dict[int, Position]:
     return found
 
 
+def has_remark(data: bytes, start: int, end: int) -> bool:
+    """Whether a remark says of what stands from start to end that it is known."""
+    return Position(0, 0, *_line_around(data, start)).is_ignored(end - start)
+
+
 def _advance(data: bytes, start: int, end: int, line: int, column: int) -> tuple[int, int]:
     lines = data.count(b"\n", start, end)
     if lines:

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 SHORTEST = 8
 """Bytes; what is shorter is in every file by chance."""
-_LONGEST = 200
+LONGEST_FORM = 200
 """Bytes of a form that are looked for; a long value is told by its beginning."""
 _WHOLE_WORD = 16
 """Shorter values count only where no letter or digit stands beside them."""
 _SHORTEST_FORM = 10
+_LONGEST_ESCAPE = 24
 _LEAST_BITS = 30.0
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
 _LEAST_PART, _MOST_PARTS = 40, 8
@@ -53,12 +54,24 @@ class Needle:
         place = data.find(form, start)
         is_word = self.encoding == "plain" and size < _WHOLE_WORD
         while place >= 0:
-            if not is_word or not (
-                data[max(place - 1, 0) : place].isalnum()
-                or data[place + size : place + size + 1].isalnum()
+            if not is_word or (
+                not data[place + size : place + size + 1].isalnum() and _may_begin(data, place)
             ):
                 yield place
             place = data.find(form, place + 1)
+
+
+def _may_begin(data: bytes, place: int) -> bool:
+    """Whether no letter or digit stands before it, but for the end of an escape or a colour."""
+    if not data[max(place - 1, 0) : place].isalnum():
+        return True
+    before = data[max(place - _LONGEST_ESCAPE, 0) : place]
+    at = max(before.rfind(b"\\"), before.rfind(b"%"), before.rfind(b"\x1b"))
+    if at < 0:
+        return False
+    from credman.watch.scan.rules import ends_escape
+
+    return ends_escape(before)
 
 
 def is_telling(value: bytes) -> bool:
@@ -75,23 +88,29 @@ def is_telling(value: bytes) -> bool:
     return has_digit and has_letter and estimate_guess_bits(value) >= _LEAST_BITS
 
 
-def make_needles(values: "Iterable[bytes]") -> list[Needle]:
+def make_needles(values: "Iterable[bytes]", first: int = 0) -> list[Needle]:
     """Args: values: by number; of those that are not telling nothing is looked for.
+        first: the number of the first.
 
     Returns:
         All forms of all values, none twice.
     """
     found: list[Needle] = []
     seen: set[bytes] = set()
-    for owner, value in enumerate(values):
+    for owner, value in enumerate(values, first):
         for form, encoding in (*_forms(value), *_parts(value)):
-            cut = form[:_LONGEST]
+            cut = form[:LONGEST_FORM]
             if cut not in seen and len(cut) >= (
                 SHORTEST if encoding == "plain" else _SHORTEST_FORM
             ):
                 seen.add(cut)
                 found.append(Needle(owner, cut, encoding))
     return found
+
+
+def list_whole_forms(value: bytes, encoding: str) -> list[bytes]:
+    """Args: encoding: of a needle. Returns: how the value is written by it, to its end."""
+    return [form for form, written in _forms(value) if written == encoding]
 
 
 def compile_needles(needles: "Sequence[Needle]", *, engine: str) -> "Matcher":
@@ -151,6 +170,10 @@ def _escaped_forms(value: bytes) -> "Iterator[tuple[bytes, str]]":
             for quoted in (kept, kept.replace(b"%20", b"+")):
                 yield quoted, "URL-encoded"
                 yield _lower_percent(quoted), "URL-encoded"
+    if b"'" in value:
+        # In Python and shells; in YAML and SQL.
+        yield value.replace(b"\\", b"\\\\").replace(b"'", b"\\'"), "quoted"
+        yield value.replace(b"'", b"''"), "quoted"
     if _HARMLESS.issuperset(value) and b"/" not in value:
         return
     for once in _json_forms(value):
@@ -168,7 +191,8 @@ def _json_forms(value: bytes) -> "Iterator[bytes]":
     # As json writes it, whose import costs the hook more than all values together.
     for is_ascii in (True, False):
         once = _escape(text, is_ascii=is_ascii)
-        for form in (once, once.replace("/", "\\/"), _escape(once, is_ascii=is_ascii)):
+        twice = (_escape(once, is_ascii=True), _escape(once, is_ascii=False))
+        for form in (once, once.replace("/", "\\/"), *twice):
             yield form.encode("utf-8")
 
 

@@ -17,24 +17,25 @@ def list_owned(tokens: Iterable[Token]) -> Iterator[tuple[Address, Owner, bytes]
     for token in tokens:
         secret = {field.name for field in token.fields if field.secret}
         for version in token.versions:
-            owner = Owner(
-                token.key.name,
-                token.key.environment,
-                token.key.profile,
-                version.number,
-                version.state,
-                token.provider,
-            )
             created = format_instant(version.created_at)
             for name in version.fields:
                 if name in secret:
                     address = Address(token.key, version.number, name)
-                    yield address, owner, _label(owner, name, created)
+                    owner = Owner(
+                        token.key.name,
+                        token.key.environment,
+                        token.key.profile,
+                        version.number,
+                        version.state,
+                        token.provider,
+                        name,
+                    )
+                    yield address, owner, _label(owner, created)
 
 
-def _label(owner: Owner, field: str, created: str) -> bytes:
+def _label(owner: Owner, created: str) -> bytes:
     # The first line tells values apart; the second may change while the value stays.
-    same = (owner.name, owner.environment, owner.profile, str(owner.version), field, created)
+    same = (owner.name, owner.environment, owner.profile, str(owner.version), owner.field, created)
     now = (owner.state.value, owner.provider or "")
     return "\n".join(_SEPARATOR.join(line) for line in (same, now)).encode("utf-8", "replace")
 
@@ -43,9 +44,10 @@ def read_label(label: bytes) -> Owner | None:
     """Returns: whose value it is; None: it is no label."""
     try:
         same, now = (line.split(_SEPARATOR) for line in label.decode("utf-8").split("\n"))
-        name, environment, profile, version, _, _ = same
+        name, environment, profile, version, field, _ = same
         state, provider = now
         number = int(version)
-        return Owner(name, environment, profile, number, VersionState(state), provider or None)
+        standing = VersionState(state)
+        return Owner(name, environment, profile, number, standing, provider or None, field)
     except ValueError:
         return None

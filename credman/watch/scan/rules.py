@@ -25,6 +25,10 @@ _BEFORE = re.compile(
     rb"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbfv0])|(?<=[0-9;\[]m)|(?<=%[0-9A-Fa-f]{2})"
     rb"|(?<=\\x[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4}))"
 )
+_ESCAPED_END = re.compile(
+    rb"(?:\\(?:[nrtbfv0]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4})|%[0-9A-Fa-f]{2}"
+    rb"|(?:\x1b|\\(?:u001[bB]|x1[bB]|033|e))\[[0-9;]{0,12}m)\Z"
+)
 _AFTER = rb"(?![A-Za-z0-9])"
 # A short beginning that says little stands in base64url and in long names by chance as well.
 _ALONE_BEFORE = re.compile(rb"(?<![_+/-])(?<!sha256=)")
@@ -113,6 +117,11 @@ class Rule:
 @functools.cache
 def _compile(source: bytes) -> re.Pattern[bytes]:
     return re.compile(source)
+
+
+def ends_escape(text: bytes) -> bool:
+    """Whether the end of a text is that of an escape, such as ``\\n`` in JSON, or of a colour."""
+    return _ESCAPED_END.search(text) is not None
 
 
 def make_rules(catalogue: Catalogue) -> tuple[Rule, ...]:

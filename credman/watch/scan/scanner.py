@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from credman.core.secret import mask
 from credman.watch.scan.content import Budget, Content, Cut, Decoded, guess_wide
-from credman.watch.scan.findings import Basis, Cell, Finding, Owner, Report, Unread
+from credman.watch.scan.findings import Basis, Cell, Finding, Owner, Report, Span, Unread
 from credman.watch.scan.jobs import Job, describe_failure
 from credman.watch.scan.locating import Position, locate
 from credman.watch.scan.naming import Names, last_name, mask_names, name_contents
@@ -40,6 +40,7 @@ class Scanner:
     owners: whose the values are whose needles or fingerprints the searcher has, by number.
     name_provider: gives the name for people.
     public_head: gives how all tokens of a value's kind begin.
+    strangers: what was found before; needles of higher numbers than owners are of their values.
     """
 
     def __init__(
@@ -48,15 +49,18 @@ class Scanner:
         owners: Sequence[Owner] = (),
         name_provider: Callable[[str | None], str | None] = lambda name: name,
         public_head: Callable[[str], str] = lambda value: "",
+        strangers: Sequence[Finding] = (),
     ) -> None:
         self._searcher, self._owners = searcher, owners
         self._name_provider, self._public_head = name_provider, public_head
+        self._strangers = strangers
         self.report = Report()
         self._names: Names | None = None
 
     def clone(self) -> Scanner:
         """Returns: one for another thread."""
-        return Scanner(self._searcher.clone(), self._owners, self._name_provider, self._public_head)
+        looks = self._name_provider, self._public_head
+        return Scanner(self._searcher.clone(), self._owners, *looks, self._strangers)
 
     def is_clean(self, data: bytes) -> bool:
         """Whether ``scan`` would find nothing in it as it stands, neither packed nor encoded."""
@@ -172,11 +176,18 @@ class Scanner:
         for hit in hits:
             position = positions.get(hit.offset) or Position(0, 0)  # it changed meanwhile
             # A remark is a word about somebody's example, and never hides a stored value.
-            if hit.label is None and hit.needle is None and position.is_ignored(hit.size):
+            if not self._is_stored(hit) and position.is_ignored(hit.size):
                 self.report.ignored += 1
                 continue
-            found.append(self._finding(hit, path, inside, position, cells.get(hit.offset)))
+            codec = content.codec if isinstance(content, Decoded) else ""
+            span = Span(hit.offset, hit.size, codec)
+            found.append(self._finding(hit, path, inside, position, cells.get(hit.offset), span))
         return found
+
+    def _is_stored(self, hit: Hit) -> bool:
+        if hit.needle is not None:
+            return hit.needle.owner < len(self._owners)
+        return hit.label is not None
 
     def watch_names(self) -> None:
         """Names are looked through as well from now on."""
@@ -193,27 +204,40 @@ class Scanner:
         mask_names(report, self._searcher, self._tell_name)
 
     def _tell_name(self, hit: Hit, path: str, inside: tuple[str, ...]) -> Finding:
-        return self._finding(hit, path, inside, Position(0, 0), None)
+        return self._finding(hit, path, inside, Position(0, 0))
 
     def _finding(
-        self, hit: Hit, path: str, inside: tuple[str, ...], position: Position, cell: Cell | None
+        self,
+        hit: Hit,
+        path: str,
+        inside: tuple[str, ...],
+        position: Position,
+        cell: Cell | None = None,
+        span: Span | None = None,
     ) -> Finding:
-        owner, encoding, basis = None, "plain", Basis.PATTERN
+        owner, encoding, basis, variable = None, "plain", Basis.PATTERN, ""
         text, provider, kind = hit.value.decode("ascii", "replace"), None, "token"
+        stranger = None
+        if hit.needle is not None:
+            encoding = hit.needle.encoding
         if hit.label is not None:
             owner, basis = self._owners[hit.label], Basis.FINGERPRINT
+        elif hit.needle is not None and self._is_stored(hit):
+            owner, basis = self._owners[hit.needle.owner], Basis.STORED
         elif hit.needle is not None:
-            owner, encoding = self._owners[hit.needle.owner], hit.needle.encoding
-            basis = Basis.STORED
+            stranger = self._strangers[hit.needle.owner - len(self._owners)]
         if hit.rule is not None:
             provider, kind = hit.rule.provider.name, hit.rule.shape.name
-            masked = _mask(hit.rule, text)
+            masked, variable = _mask(hit.rule, text), hit.rule.shape.field
         elif encoding == "plain":
             masked = mask(text, head=self._public_head(text))
         else:
             masked = "…"  # of an encoded value the last characters are those of no value
         if owner is not None:
-            provider = owner.provider
+            provider, variable = owner.provider, owner.field
+        if stranger is not None:
+            provider, kind, variable = stranger.provider, stranger.kind, stranger.variable
+            masked = stranger.masked if encoding == "plain" else masked
         return Finding(
             path=path,
             inside=inside,
@@ -228,6 +252,8 @@ class Scanner:
             owner=owner,
             cell=cell,
             encoding=encoding,
+            span=span,
+            variable=variable,
         )
 
 
