@@ -213,6 +213,7 @@ def _full(document: dict[str, Any]) -> dict[str, Any]:
         "finding": {"liveness": "live", "at": MOMENT, "identity": "EXAMPLE", "account": "7",
                     "scopes": "read", **extra},
     }  # fmt: skip
+    exposure = {"at": MOMENT, "seen_at": MOMENT, "count": 2, "places": ["/a", "/\udcff b"], **extra}
     hidden = {"base64": base64.b64encode(b"EXAMPLE \xff").decode()}
     token: dict[str, Any] = {
         "name": "full",
@@ -231,6 +232,7 @@ def _full(document: dict[str, Any]) -> dict[str, Any]:
                 "created_at": MOMENT,
                 "values": {"FULL_ID": "EXAMPLE", "FULL_KEY": hidden},
                 **fate,
+                **({"exposure": exposure} if state == "current" else {}),
                 **extra,
             }
             for number, state in enumerate(states)

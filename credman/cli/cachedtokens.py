@@ -1,6 +1,7 @@
 """One token in the cache of names, as JSON and back.
 
-Rule: names, providers, variables, dates and states; what is text of any kind stays in the vault.
+Rule: names, providers, variables, dates, states, and in how many files something was found; what is
+text of any kind stays in the vault.
 What is not as it should be is no record at all.
 """
 
@@ -13,6 +14,7 @@ from datetime import datetime
 from credman.core.errors import UsageError
 from credman.core.intervals import OFF, find_interval, format_instant, parse_instant
 from credman.core.model import (
+    Exposure,
     Field,
     Finding,
     Liveness,
@@ -68,8 +70,12 @@ def _fate_to_json(version: Version) -> dict[str, object]:
         else None,
     }
     said: dict[str, object] = {k: format_instant(at) for k, at in moments.items() if at is not None}
-    grace = _interval_or_none(version.grace)
-    return said if grace is None else {**said, "grace": grace}
+    if (grace := _interval_or_none(version.grace)) is not None:
+        said["grace"] = grace
+    if version.exposure is not None:
+        exposure = version.exposure  # where it was found stays in the vault
+        said["exposure"] = {"at": format_instant(exposure.at), "count": exposure.count}
+    return said
 
 
 def _rotation_to_json(rotation: Rotation | None) -> dict[str, object]:
@@ -161,7 +167,18 @@ def _version_from_json(item: dict[str, object], fields: list[Field]) -> Version:
                 grace=_interval_or_none(_find_text(item, "grace")),
                 ended_at=_find_instant(item, "ended_at"),
                 finding=None if dead_at is None else Finding(Liveness.DEAD, dead_at),
+                exposure=_exposure_from_json(item.get("exposure")),
             )
+    raise ValueError
+
+
+def _exposure_from_json(item: object) -> Exposure | None:
+    match item:
+        case None:
+            return None
+        case {"at": str() as text, "count": int() as count} if not isinstance(count, bool):
+            at = parse_instant(text)
+            return Exposure(at, at, count)
     raise ValueError
 
 

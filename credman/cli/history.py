@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from credman.cli.options import Invocation, command
 from credman.cli.render import (
     NOTHING,
+    exposure_facts,
     render_age,
     render_json,
     render_since,
@@ -13,7 +14,7 @@ from credman.cli.render import (
     token_facts,
 )
 from credman.core.intervals import format_instant
-from credman.core.model import Token, Version
+from credman.core.model import Exposure, Token, Version
 from credman.core.names import quote_untrusted
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ def history(invocation: Invocation, name: NameArgument, json: JsonOption = False
     now = datetime.now(UTC)
     rows = [_row(token, version, now) for version in versions]
     headers = ["VERSION", "STATE", "AGE", "EXPIRES", "CHECKED", "ENDED"]
+    if any(version.exposure is not None for version in versions):
+        headers.append("EXPOSED")
+        rows = [[*row, _render(v.exposure, now)] for row, v in zip(rows, versions, strict=True)]
     out.print(render_table(invocation.context, headers, rows))
 
 
@@ -59,6 +63,12 @@ def _row(token: Token, version: Version, now: datetime) -> list[str]:
     ]
 
 
+def _render(exposure: Exposure | None, now: datetime) -> str:
+    if exposure is None:
+        return NOTHING
+    return f"{exposure.words}, {render_since(exposure.at, now)}"
+
+
 def _facts(version: Version) -> dict[str, object]:
     finding = version.finding
     return {
@@ -72,4 +82,5 @@ def _facts(version: Version) -> dict[str, object]:
         "has_value": bool(version.fields),
         "checked": finding and finding.liveness.value,
         "checked_at": finding and format_instant(finding.at),
+        "exposure": exposure_facts(version.exposure),
     }

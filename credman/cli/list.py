@@ -8,6 +8,7 @@ from credman.cli.options import Invocation, command
 from credman.cli.passing import mention_overdue
 from credman.cli.render import (
     days_overdue,
+    exposure_facts,
     render_age,
     render_expiry,
     render_json,
@@ -16,7 +17,7 @@ from credman.cli.render import (
     render_table,
     token_facts,
 )
-from credman.core.model import Token, VersionState
+from credman.core.model import Token, Version, VersionState
 from credman.core.names import BASE_ENVIRONMENT
 from credman.core.standing import name_with_place
 from credman.session import Session
@@ -49,7 +50,7 @@ def list_tokens(
     if json:
         mention_overdue(invocation, session)
         chosen = {} if all else {"environment": environment, "profile": profile}
-        context.stdout.print(render_json({**chosen, "tokens": [token_facts(t) for t in tokens]}))
+        context.stdout.print(render_json({**chosen, "tokens": [_facts(t) for t in tokens]}))
         return
     if not tokens:
         context.note(f"nothing is stored in environment {environment}, profile {profile}")
@@ -67,8 +68,9 @@ def list_tokens(
     if not all:
         context.stdout.print(f"  {_summary(tokens, environment)} · profile {profile}")
     for token in tokens:
+        _note_exposures(context, token, now)
         overdue = days_overdue(dates[token.key], now)
-        if overdue is not None and overdue > 0:
+        if overdue is not None and overdue > 0 and token.find_exposure(now) is None:
             days = "1 day" if overdue == 1 else f"{overdue} days"
             place = name_with_place(token.key)
             context.note(f"{token.key.name} is {days} overdue: credman rotate {place}")
@@ -84,9 +86,33 @@ def list_tokens(
     _note_recovery(invocation, session)
 
 
+def _facts(token: Token) -> dict[str, object]:
+    return {**token_facts(token), "exposure": exposure_facts(token.current.exposure)}
+
+
+def _note_exposures(context: Context, token: Token, now: datetime) -> None:
+    place, exposure = name_with_place(token.key), token.find_exposure(now)
+    if exposure is not None:
+        resume = "" if token.rotation is None else " --resume"
+        context.note(f"rotate {place}{resume}: it was {exposure.words}")
+    alive = [v for v in token.versions if _is_old_and_alive(v, token, now)]
+    for version in alive:
+        number = "" if len(alive) == 1 else f" --version {version.number}"
+        if version.exposure is not None:
+            words = f"#{version.number} was {version.exposure.words} and is still alive"
+            context.note(f"revoke {place}{number}: {words}")
+
+
+def _is_old_and_alive(version: Version, token: Token, now: datetime) -> bool:
+    if version.number == token.current.number or not version.fields or version.is_over(now):
+        return False
+    return version.state in (VersionState.RETIRING, VersionState.COMPROMISED)
+
+
 def _row(
     context: Context, token: Token, due_at: datetime | None, now: datetime, with_profile: bool
 ) -> list[str]:
+    is_exposed = token.find_exposure(now) is not None
     return [
         token.key.name,
         # A line each would tear a piped row apart.
@@ -95,8 +121,8 @@ def _row(
         *([token.key.profile] if with_profile else []),
         render_age(token.current.created_at, now),
         render_expiry(token, now),
-        render_rotation(due_at, now),
-        render_state(token, now),
+        render_rotation(now if is_exposed else due_at, now),
+        "exposed" if is_exposed else render_state(token, now),
     ]
 
 

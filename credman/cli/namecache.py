@@ -1,9 +1,10 @@
 """The cache of names: what completion, reminders and prompts may know without opening a store.
 
 One file, ``cache.json`` in the state directory, mode 0600, in clear. Rule: names, environments,
-profiles, providers, variables, dates and states; never a value, a note, an identity or a masked
-character. It is a copy that may be old: whoever reads it decides nothing by it, and one that is
-missing, damaged or newer is as good as none and is replaced at the next write.
+profiles, providers, variables, dates and states, and of what was found in files when and in how
+many; never where, and never a value, a note, an identity or a masked character. It is a copy that
+may be old: whoever reads it decides nothing by it, and one that is missing, damaged or newer is as
+good as none and is replaced at the next write.
 """
 
 from __future__ import annotations

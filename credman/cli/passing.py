@@ -90,7 +90,7 @@ def _render(
         for item in dues
         if item.is_overdue(now)
         and not item.is_silent
-        and not (item.key in but and item.kind in own)
+        and not (item.key in but and (item.kind in own or item.exposure is not None))
     ]
     if not overdue:
         later = (item.at for item in dues if not item.is_overdue(now))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from credman.cli.context import Context
 from credman.core.intervals import format_instant
-from credman.core.model import Token, VersionState
+from credman.core.model import Exposure, Token, VersionState
 
 NOTHING = "–"
 JSON_VERSION = 1
@@ -151,6 +151,17 @@ def token_facts(token: Token) -> dict[str, object]:
     }
 
 
+def exposure_facts(exposure: Exposure | None) -> dict[str, object] | None:
+    """What JSON says of a value that was found in files; not where."""
+    if exposure is None:
+        return None
+    return {
+        "at": format_instant(exposure.at),
+        "seen_at": format_instant(exposure.seen_at),
+        "count": exposure.count,
+    }
+
+
 def current_state(token: Token) -> str:
     """Returns: the state in one word, for scripts."""
     current = token.current
@@ -166,6 +177,7 @@ def _days(span: timedelta) -> int:
 
 
 def _style(cell: str) -> str:
-    if cell in ("overdue", "expired", "compromised", "revoked") or cell.startswith("dead"):
+    bad = ("overdue", "expired", "exposed", "compromised", "revoked")
+    if cell in bad or cell.startswith("dead"):
         return "red"
     return "dim" if cell in (NOTHING, "not checked") else ""

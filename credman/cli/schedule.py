@@ -19,7 +19,7 @@ from credman.core.model import Schedule, Token
 from credman.core.names import quote_untrusted
 from credman.watch.reminders import describe
 from credman.watch.rules import Origin, Rules
-from credman.watch.schedule import Due, Kind, due
+from credman.watch.schedule import Due, Kind, list_ends
 
 if TYPE_CHECKING:
     import typer
@@ -79,7 +79,7 @@ def schedule(
     token = session.token(name)
     invocation.report(session)
     rules = invocation.make_rules(session)(token)
-    dates = {item.kind: item for item in due([token], now, lambda _: rules)}
+    dates = {item.kind: item for item in list_ends(token, rules)}
     if json:
         invocation.context.stdout.print(render_json({"schedule": _facts(token, rules, dates)}))
         return

@@ -8,16 +8,18 @@ from credman.cli.context import Context
 from credman.cli.options import Invocation, command
 from credman.cli.render import (
     NOTHING,
+    exposure_facts,
     render_age,
     render_expiry,
     render_json,
     render_rotation,
     render_seconds,
+    render_since,
     render_state,
     token_facts,
 )
 from credman.core.intervals import OFF, find_day
-from credman.core.model import Token
+from credman.core.model import Token, Version
 from credman.core.names import quote_untrusted
 from credman.core.secret import Secret, mask
 from credman.watch.rules import Origin, Rules, find_rotation_date
@@ -44,6 +46,7 @@ def show(invocation: Invocation, name: NameArgument, json: JsonOption = False) -
     if json:
         facts = {
             **token_facts(token),
+            "exposure": _exposure_facts(token.current),
             "note": token.note,
             "fields": [
                 {
@@ -54,7 +57,10 @@ def show(invocation: Invocation, name: NameArgument, json: JsonOption = False) -
                 }
                 for f in fields
             ],
-            "versions": [{"number": v.number, "state": v.state.value} for v in token.versions],
+            "versions": [
+                {"number": v.number, "state": v.state.value, "exposure": _exposure_facts(v)}
+                for v in token.versions
+            ],
         }
         invocation.context.stdout.print(render_json({"token": facts}))
         return
@@ -66,7 +72,13 @@ def show(invocation: Invocation, name: NameArgument, json: JsonOption = False) -
         *((", ".join(f.variables), quote_untrusted(shown[f.name])) for f in fields),
         *_describe_recipe(token),
         ("version", f"{token.current.number}, stored {_render_stored(token, now)}"),
-        *((f"version {v.number}", v.state.value) for v in token.versions if v != token.current),
+        *_describe_exposure(token.current, now),
+        *(
+            row
+            for v in token.versions
+            if v != token.current
+            for row in ((f"version {v.number}", v.state.value), *_describe_exposure(v, now))
+        ),
         *_describe_finding(token),
         ("expires", _render_expiry_date(token, now)),
         ("rotate", _render_interval(token, invocation.make_rules(session)(token), now)),
@@ -102,6 +114,25 @@ def _describe_finding(token: Token) -> list[tuple[str, str]]:
         return []
     said = ", ".join(filter(None, (finding.identity, finding.scopes)))
     return [("known as", quote_untrusted(said))] if said else []
+
+
+def _describe_exposure(version: Version, now: datetime) -> list[tuple[str, str]]:
+    exposure = version.exposure
+    if exposure is None:
+        return []
+    first, last = render_since(exposure.at, now), render_since(exposure.seen_at, now)
+    when = first if exposure.at == exposure.seen_at else f"first {first}, last {last}"
+    more = exposure.count - len(exposure.places)
+    rest = [("", f"and {more} more")] if exposure.places and more > 0 else []
+    places = [("", quote_untrusted(place)) for place in exposure.places]
+    return [("exposed", f"{exposure.words}, {when}"), *places, *rest]
+
+
+def _exposure_facts(version: Version) -> dict[str, object] | None:
+    facts = exposure_facts(version.exposure)
+    if facts is not None and version.exposure is not None:
+        facts["places"] = list(version.exposure.places)
+    return facts
 
 
 def _render_stored(token: Token, now: datetime) -> str:

@@ -83,6 +83,46 @@ class Finding:
     place: str = ""
 
 
+MAX_PLACES = 10
+"""So many paths are kept of a version that was found in files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """That a version's value was found where anybody may read it.
+
+    Args:
+        at: when it was found first, UTC.
+        seen_at: when it was found last, UTC.
+        count: in how many files in all, as far as their paths tell them apart.
+        places: the first MAX_PLACES of the paths, absolute. They stay in the store.
+    """
+
+    at: datetime
+    seen_at: datetime
+    count: int
+    places: tuple[str, ...] = ()
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        """``found in 3 files``."""
+        return "found in a file" if self.count == 1 else f"found in {self.count} files"
+
+    def join(self, other: Exposure) -> Exposure:
+        """Returns: both as one; a place that both know counts once."""
+        places = tuple(dict.fromkeys((*self.places, *other.places)))
+        return Exposure(
+            min(self.at, other.at),
+            max(self.seen_at, other.seen_at),
+            # Of places that were not kept nobody knows whether they are among the others: this
+            # never says too many.
+            max(self.count, other.count, len(places)),
+            places[:MAX_PLACES],
+            {**other.extra, **self.extra},
+        )
+
+
 class Stage(Enum):
     """How far a rotation has come; each is on disk before the next begins."""
 
@@ -164,6 +204,7 @@ class Version:
         ended_by: who ended it and how, in words.
         ids: what its provider calls it, by the catalogue's names; no secrets.
         finding: what its provider said of it last.
+        exposure: where it was found; it stays when the values go, as the reason why they did.
     """
 
     number: int
@@ -178,6 +219,13 @@ class Version:
     ended_by: str = ""
     ids: Mapping[str, str] = field(default_factory=dict)
     finding: Finding | None = None
+    exposure: Exposure | None = None
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether it is known to be dead: its provider said so, or it has ended by itself."""
+        if self.expires_at is not None and self.expires_at <= now:
+            return True
+        return self.finding is not None and self.finding.liveness is Liveness.DEAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +293,13 @@ class Token:
     def expires_at(self) -> datetime | None:
         """When the current version ends by itself: as its provider says, else as its owner does."""
         return self.current.expires_at or self.schedule.expires_at
+
+    def find_exposure(self, now: datetime) -> Exposure | None:
+        """Returns: where the current version was found; None: nowhere, or it is dead. What its
+        owner says of its end does not count here: that may be a guess."""
+        current = self.current
+        is_in_use = current.state is VersionState.CURRENT and not current.is_over(now)
+        return current.exposure if is_in_use else None
 
     def find_version(self, number: int) -> Version | None:
         return next((v for v in self.versions if v.number == number), None)

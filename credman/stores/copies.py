@@ -38,6 +38,7 @@ from credman.stores.merging import (
     check_generation,
     compare,
     describe,
+    keep_exposures,
     keep_way_in,
     mark_unsure,
     merge_contents,
@@ -168,7 +169,8 @@ class Copies:
                 raise self._vault.refuse_unproven(ours)
             self._refuse_forgery(ours, theirs, key)
             mine = ours.document.contents
-            chosen = merge_contents(mine, contents) if merge else mark_unsure(contents)
+            kept = mark_unsure(keep_exposures(contents, mine))
+            chosen = merge_contents(mine, contents) if merge else kept
             return self._write(take_contents(ours, chosen), ours, theirs)
 
     def accept(self) -> tuple[Loaded, Committed]:

@@ -32,6 +32,7 @@ from credman.stores.merging import (
     check_generation,
     compare,
     describe,
+    keep_exposures,
     mark_unsure,
     merge_contents,
 )
@@ -99,7 +100,8 @@ class KeyringCopies:
             if merge:
                 contents = merge_contents(state.index.contents, theirs.contents)
             else:
-                contents = mark_unsure(_reuse(theirs.contents, ours, state.index.contents))
+                kept = keep_exposures(theirs.contents, state.index.contents)
+                contents = mark_unsure(_reuse(kept, ours, state.index.contents))
             return self._place.write(
                 replace(succeed(state, contents), generation=generation), state
             )

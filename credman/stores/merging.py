@@ -11,7 +11,7 @@ from typing import Protocol
 
 from credman.core.errors import CredmanError, Refused
 from credman.core.intervals import format_instant
-from credman.core.model import Address, Contents, Token, TokenKey
+from credman.core.model import Address, Contents, Token, TokenKey, Version
 from credman.core.names import WELL_KNOWN_ENVIRONMENTS
 from credman.core.secret import Secret
 from credman.stores.capabilities import Difference
@@ -110,7 +110,7 @@ def mark_unsure(contents: Contents) -> Contents:
 
 
 def merge_contents(ours: Contents, theirs: Contents) -> Contents:
-    """Returns: ours, and what only they have."""
+    """Returns: ours, what only they have, and where either knows that a version was found."""
     # From an older copy they may have been taken away here on purpose, or revoked since.
     new = [replace(token, unsure=True) for token in find_missing(ours, theirs)]
     keys = {token.key for token in new}
@@ -120,7 +120,28 @@ def merge_contents(ours: Contents, theirs: Contents) -> Contents:
     here |= {t.key.environment.casefold() for t in ours.tokens}
     added = [e for e in theirs.environments if e.name.casefold() not in here]
     values = {address: value for address, value in theirs.values.items() if address.key in keys}
-    return Contents((*ours.environments, *added), (*ours.tokens, *new), {**ours.values, **values})
+    tokens = (*keep_exposures(ours, theirs).tokens, *new)
+    return Contents((*ours.environments, *added), tokens, {**ours.values, **values})
+
+
+def keep_exposures(contents: Contents, known: Contents) -> Contents:
+    """Returns: the contents with what ``known`` says of where their versions were found: no copy
+    that is put back or joined makes secret again what is not."""
+
+    def join(version: Version, other: Version | None) -> Version:
+        # Not by its values, which a keyring does not show: two forks may share a number.
+        if other is None or other.exposure is None or other.created_at != version.created_at:
+            return version
+        return replace(version, exposure=(version.exposure or other.exposure).join(other.exposure))
+
+    def find(token: Token) -> Token:
+        other = known.find_token(token.key)
+        if other is None:
+            return token
+        versions = (join(version, other.find_version(version.number)) for version in token.versions)
+        return replace(token, versions=tuple(versions))
+
+    return replace(contents, tokens=tuple(map(find, contents.tokens)))
 
 
 def find_missing(ours: Contents, theirs: Contents) -> list[Token]:

@@ -22,6 +22,7 @@ from credman.core.model import (
     MAX_VALUE_BYTES,
     Address,
     Environment,
+    Exposure,
     Field,
     Finding,
     Liveness,
@@ -300,6 +301,7 @@ class StoreContract:
             grace="7d",
             ids={"id": "17", "name": "credman ☃"},
             finding=finding,
+            exposure=Exposure(MOMENT, later, 12, ("/work/a.json", "/work/☃ \udcff"), NEWER),
         )
         revoked = Version(
             2, VersionState.REVOKED, MOMENT, (), ended_at=later, ended_by="alice, at its page"

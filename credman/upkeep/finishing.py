@@ -191,6 +191,10 @@ class Finisher:
         elif ended:
             self._person.note(f"3/4 {name} #{number} is current; #{retired.number} ended with it")
             self._person.note(f"4/4 credman revoke {place} makes sure that it is dead")
+        elif retired.exposure is not None:
+            old = f"#{retired.number} was {retired.exposure.words}"
+            self._person.note(f"3/4 {name} #{number} is current; {old}")
+            self._person.note(f"4/4 do not wait: credman revoke {place}")
         else:
             now = utc_now()
             until = render_day(self._rules.find_grace(token, retired).after(now), now)

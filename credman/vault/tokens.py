@@ -11,6 +11,7 @@ from credman.core.intervals import format_instant, parse_instant
 from credman.core.model import (
     Address,
     Environment,
+    Exposure,
     Field,
     Finding,
     Liveness,
@@ -149,6 +150,15 @@ def _fate_to_json(version: Version) -> dict[str, object]:
             **{key: text for key, text in words.items() if text},
             **found.extra,
         }
+    if version.exposure is not None:
+        exposure = version.exposure
+        said["exposure"] = {
+            "at": format_instant(exposure.at),
+            "seen_at": format_instant(exposure.seen_at),
+            "count": exposure.count,
+            "places": list(exposure.places),
+            **exposure.extra,
+        }
     return said
 
 
@@ -168,6 +178,7 @@ def _version(item: Record, number: int, fields: tuple[str, ...]) -> Version:
         ended_by=item.take_optional("ended_by", str) or "",
         ids=ids,
         finding=_read_optional(item, "finding", _finding),
+        exposure=_read_optional(item, "exposure", _exposure),
         extra=item.rest(),
     )
 
@@ -185,6 +196,16 @@ def _finding(record: Record) -> Finding:
     if found.liveness is Liveness.UNKNOWN:
         raise ValueError
     return found
+
+
+def _exposure(record: Record) -> Exposure:
+    return Exposure(
+        record.take_instant("at"),
+        record.take_instant("seen_at"),
+        record.take_count("count"),
+        record.take_texts("places"),
+        record.rest(),
+    )
 
 
 def _care_to_json(token: Token) -> dict[str, object]:

@@ -63,12 +63,15 @@ class Reminder:
         return {**facts(self.due, self.now), "title": self.title, "text": self.text}
 
 
+_UNDATED = (Kind.REPLACEMENT, Kind.EXPOSURE)
+"""Their date is only when it was noticed."""
 _HEADS = {
     Kind.ROTATION: "rotate",
     Kind.EXPIRY: "replace",
     Kind.REVOCATION: "revoke the old",
     Kind.UNFINISHED: "finish the rotation of",
     Kind.REPLACEMENT: "replace",
+    Kind.EXPOSURE: "rotate",
 }
 
 
@@ -88,7 +91,7 @@ def choose_reminders(
         if stage is not None and not due.is_silent:
             reminder = Reminder(due, stage.replace(microsecond=0), now)  # as it is written down
             before = (item for item in told.get(reminder.id, ()) if item.at <= now + _TOLERANCE)
-            is_undated = due.kind is Kind.REPLACEMENT
+            is_undated = due.kind in _UNDATED
             if not any(is_undated or item.stage >= reminder.stage for item in before):
                 found.append(reminder)
     return found
@@ -129,10 +132,15 @@ def find_reminders(ids: Collection[str], dues: Iterable[Due], now: datetime) -> 
 
 def id_of(due: Due) -> str:
     """Returns: the same as long as it is the same thing to do: a new date is another one, but where
-    the date is only when it was noticed last."""
+    the date is only when it was noticed; so is what makes it more urgent."""
     place = "/".join(due.key.folded())
-    date = "" if due.kind is Kind.REPLACEMENT else f" {due.at.date().isoformat()}"
-    return f"{place}#{due.version} {due.kind.value}{date}"
+    date = "" if due.kind in _UNDATED else f" {due.at.date().isoformat()}"
+    news = ""
+    if due.kind is Kind.EXPOSURE and due.token.rotation is not None:
+        news = f" unfinished {due.token.rotation.started_at.date().isoformat()}"
+    elif due.kind is Kind.REVOCATION and due.exposure is not None:
+        news = " exposed"
+    return f"{place}#{due.version} {due.kind.value}{date}{news}"
 
 
 def summarize(due: Due) -> str:
@@ -158,6 +166,8 @@ def command_for(due: Due) -> str:
             return f"credman revoke {place}{number}"
         case Kind.UNFINISHED:
             return f"credman rotate {place} --resume"
+        case Kind.EXPOSURE if due.token.rotation is not None:
+            return f"credman rotate {place} --resume"
     return f"credman rotate {place}"
 
 
@@ -176,6 +186,8 @@ def describe(due: Due, now: datetime) -> str:
             return _describe_old(due, now)
         case Kind.UNFINISHED:
             return f"begun on {render_day(due.since, now)} and not finished"
+        case Kind.EXPOSURE:
+            return f"it was {_describe_exposure(due, now)}"
     return f"the current value is {_fate(due)}"
 
 
@@ -183,12 +195,23 @@ def _describe_old(due: Due, now: datetime) -> str:
     version = due.token.find_version(due.version)
     if version is not None and version.state is VersionState.COMPROMISED:
         return f"#{due.version} is compromised and still alive"
+    if due.exposure is not None:
+        return f"#{due.version} was {due.exposure.words} and is still alive"
     return f"#{due.version} is still alive, its successor came {_days_ago(due.since, now)}"
+
+
+def _describe_exposure(due: Due, now: datetime) -> str:
+    words = "found" if due.exposure is None else due.exposure.words
+    if due.token.rotation is None:
+        return words
+    day = render_day(due.token.rotation.started_at, now)
+    return f"{words}, and its rotation, begun on {day}, is not finished"
 
 
 def facts(due: Due, now: datetime) -> dict[str, object]:
     """Returns: what JSON says of it."""
     environment, profile, name = due.key
+    files = {} if due.exposure is None else {"files": due.exposure.count}
     return {
         "kind": due.kind.value,
         "name": name,
@@ -200,6 +223,7 @@ def facts(due: Due, now: datetime) -> dict[str, object]:
         "at": format_instant(due.at),
         "overdue": due.is_overdue(now),
         "command": command_for(due),
+        **files,
     }
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import Enum
 
 from credman.core.intervals import Interval, find_day, to_local
-from credman.core.model import Liveness, Token, TokenKey, VersionState
+from credman.core.model import Exposure, Token, TokenKey, VersionState
 from credman.core.standing import is_dead
 from credman.watch.rules import Rules, find_rotation_date, usual_rules
 
@@ -30,6 +30,8 @@ class Kind(Enum):
     """A rotation was begun."""
     REPLACEMENT = "replacement"
     """The current version is of no use: dead, revoked, compromised."""
+    EXPOSURE = "exposure"
+    """The current version was found where others may read it."""
 
 
 DATED = (Kind.ROTATION, Kind.EXPIRY)
@@ -64,6 +66,14 @@ class Due:
     def is_overdue(self, now: datetime) -> bool:
         return self.at <= now
 
+    @property
+    def exposure(self) -> Exposure | None:
+        """Where the version was found, if that is why there is something to do."""
+        version = self.token.find_version(self.version)
+        if self.kind not in (Kind.EXPOSURE, Kind.REVOCATION) or version is None:
+            return None
+        return version.exposure
+
     def find_stage(self, now: datetime) -> datetime | None:
         """Returns: the last moment to tell of it whose local day has come; None: none has.
 
@@ -95,19 +105,28 @@ def due(
 
 def _list(token: Token, now: datetime, rules: Rules) -> Iterator[Due]:
     current = token.current
-    if token.rotation is not None:
+    exposure = token.find_exposure(now)
+    # Of all that a rotation ends, the most urgent is said: the others have the same command.
+    if exposure is not None:
+        at = exposure.at
+        yield Due(token, Kind.EXPOSURE, current.number, min(current.created_at, at), at)
+    elif token.rotation is not None:
         begun = token.rotation
         yield Due(token, Kind.UNFINISHED, begun.version, begun.started_at, begun.started_at)
     if current.state is not VersionState.CURRENT:
         ended = current.ended_at or current.created_at
         yield Due(token, Kind.REPLACEMENT, current.number, current.created_at, ended)
-    elif token.recipe is None:
-        yield from _list_ends(token, rules)
+    elif exposure is None:
+        yield from list_ends(token, rules)
     if token.recipe is None:
         yield from _list_old(token, now, rules)
 
 
-def _list_ends(token: Token, rules: Rules) -> Iterator[Due]:
+def list_ends(token: Token, rules: Rules) -> Iterator[Due]:
+    """When the current version is to be rotated and when it ends by itself, whatever else there is
+    to do with the token."""
+    if token.recipe is not None or token.current.state is not VersionState.CURRENT:
+        return
     current = token.current
     since, before = current.created_at, rules.find_reminders(token)
 
@@ -129,13 +148,13 @@ def _list_old(token: Token, now: datetime, rules: Rules) -> Iterator[Due]:
     for version in token.versions:
         if version.number == token.current.number or not version.fields:
             continue
-        if version.expires_at is not None and version.expires_at <= now:
-            continue
-        if version.finding is not None and version.finding.liveness is Liveness.DEAD:
+        if version.is_over(now):
             continue
         since = version.retiring_at or version.created_at
         if version.state is VersionState.RETIRING:
-            grace = rules.find_grace(token, version)
-            yield Due(token, Kind.REVOCATION, version.number, since, grace.after(since))
+            at = rules.find_grace(token, version).after(since)
+            if version.exposure is not None:  # whoever has found it waits for no grace
+                at = min(at, max(since, version.exposure.at))
+            yield Due(token, Kind.REVOCATION, version.number, since, at)
         elif version.state is VersionState.COMPROMISED:
             yield Due(token, Kind.REVOCATION, version.number, since, since)

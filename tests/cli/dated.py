@@ -12,6 +12,7 @@ from typing import Any
 from credman.core.model import (
     Address,
     Contents,
+    Exposure,
     Field,
     Schedule,
     Token,
@@ -39,14 +40,23 @@ def make(
     place: tuple[str, str] = ("default", "default"),
     old: tuple[Version, ...] = (),
     finding: Any = None,
+    exposure: Exposure | None = None,
     **schedule: Any,
 ) -> Token:
     """A token that was stored so many days ago."""
-    current = Version(1 + len(old), VersionState.CURRENT, day(-age), ("KEY",), finding=finding)
+    current = Version(
+        1 + len(old), VersionState.CURRENT, day(-age), ("KEY",), finding=finding, exposure=exposure
+    )
     token = make_token(name, place=place)
     fields = (Field("KEY", (f"KEY_{name.replace('-', '_')}",)),)  # or one would hide another
     versions = (*old, current)
     return replace(token, fields=fields, versions=versions, schedule=Schedule(**schedule))
+
+
+def found(*places: str, count: int | None = None, days: float = 2) -> Exposure:
+    """Args: count: of the files, if not all of their places are kept; days: since then."""
+    count = len(places) if count is None else count
+    return Exposure(day(-days), day(-min(days, 1)), count, places)
 
 
 def store(*tokens: Token) -> None:

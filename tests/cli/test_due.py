@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from credman.core.model import Rotation, Stage, Token, Version, VersionState
-from tests.cli.dated import day, due, facts, make, store
+from tests.cli.dated import day, due, facts, found, make, store
 from tests.cli.harness import credman, program
 from tests.vault.factories import PASSPHRASE
 from tests.watch.dates import DEAD, zone
@@ -87,6 +87,37 @@ def test_the_command_for_what_has_no_date_works_as_it_stands(
     assert f"no date for {first}" not in due(code=0).stderr
 
 
+PLACE = "/work/training_params.json"
+FOUND = make("hf", place=("prod", "default"), rotate_every="90d", exposure=found(PLACE, count=3))
+RETIRED = replace(RETIRING, retiring_at=day(-1), exposure=found(PLACE))
+
+
+def test_what_was_found_in_files_is_due_at_once() -> None:
+    store(FOUND, LATER, make("other", old=(RETIRED,)))
+    outcome = due(code=8)
+    first, second, third = outcome.text.splitlines()[1:]
+    assert first.split()[:3] == ["hf", "prod", "exposure"]
+    assert first.split(maxsplit=4)[4].split("   ")[0] == "it was found in 3 files"
+    assert first.endswith("   credman rotate hf -e prod")
+    assert second.split()[:3] == ["other", "default", "revocation"]
+    assert "   #1 was found in a file and is still alive   credman revoke other" in second
+    assert third.split()[0] == "later" and outcome.stderr.count("credman") == 1  # no date for other
+    assert PLACE not in outcome.text + outcome.stderr
+    (hf, *_), within = facts(code=8)["due"], names("--within", "1d", code=8)
+    assert (hf["kind"], hf["files"], hf["overdue"]) == ("exposure", 3, True)
+    assert within == [("hf", "exposure"), ("other", "revocation")]
+
+
+def test_a_line_for_what_was_found_on_a_terminal_and_in_a_calendar() -> None:
+    store(FOUND)
+    for width in (59, 120):
+        shown = due(code=8, stdout_is_terminal=True, width=width, environ={"NO_COLOR": "1"})
+        assert "it was found in 3 files: credman rotate hf -e prod" in shown.text
+        assert shown.stderr == ""
+    calendar = due("--ics", code=8).text
+    assert "SUMMARY:rotate hf (prod)" in calendar and PLACE not in calendar
+
+
 def test_without_profiles_there_is_no_such_column() -> None:
     store(LATER)
     assert "PROFILE" not in due(code=0).text.splitlines()[0]
@@ -130,6 +161,9 @@ def test_for_programs() -> None:
         ([make(old=(RETIRING,))], 8),
         ([make(old=(replace(RETIRING, grace="10d"),))], 0),
         ([make(finding=DEAD)], 8),
+        ([make(exposure=found("/a", days=0))], 8),
+        ([make(exposure=found("/a"), remind_before=("off",))], 8),
+        ([make(old=(replace(RETIRED, fields=(), state=VersionState.REVOKED),))], 0),
         ([replace(LATER, rotation=Rotation(2, Stage.STAGED, False, day(-1)), versions=(
             *LATER.versions, Version(2, VersionState.STAGED, day(-1), ("KEY",))))], 8),
     ],

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from credman.core.model import Schedule, Version, VersionState
+from credman.core.model import Address, Exposure, Rotation, Schedule, Stage, Version, VersionState
+from credman.core.secret import Secret
 from tests.cli.harness import Outcome, credman, make_value, make_vault
 from tests.vault.factories import make_contents
 from tests.vault.factories import make_vault as make_vault_file
@@ -21,7 +22,9 @@ def plant(**changes: Any) -> None:
     """A vault with one token ``x`` that is as no command would make it."""
     contents = make_contents({"x": b"EXAMPLE"})
     token = replace(contents.tokens[0], **changes)
-    made = make_vault_file(contents=replace(contents, tokens=(token,)))
+    held = [Address(token.key, v.number, name) for v in token.versions for name in v.fields]
+    values = dict.fromkeys(held, Secret("EXAMPLE"))
+    made = make_vault_file(contents=replace(contents, tokens=(token,), values=values))
     path = Path(os.environ["CREDMAN_HOME"], "data", "vault.age")
     path.parent.mkdir(mode=0o700, parents=True)
     path.write_bytes(made.file)
@@ -126,6 +129,109 @@ def test_rotation(age: float, every: str, cell: str, note: str) -> None:
     assert listed.exit_code == 0 and cell in listed.text
     assert listed.stderr == note
     assert f"every {every}, {cell}" in look("show", "x").text
+
+
+PLACES = ("/work/training_params.json", "/work/a \x1b[2J\udcff.ipynb")
+
+
+def found(count: int = 3, days: float = 2.1) -> Exposure:
+    return Exposure(now_minus(days), now_minus(0), count, PLACES)
+
+
+def plant_exposed(**changes: Any) -> None:
+    """A vault whose token was to be rotated long ago, and was found in files."""
+    version = Version(3, VersionState.CURRENT, now_minus(100), ("x",), exposure=found())
+    plant(versions=(replace(version, **changes),), schedule=Schedule(rotate_every="90d"))
+
+
+def test_what_was_found_in_files_is_said_until_it_is_rotated() -> None:
+    plant_exposed()
+    for _ in range(2):  # every time
+        listed = look("list")
+        row = listed.text.splitlines()[1].split()
+        assert row[-2:] == ["overdue", "exposed"]
+        # Once, and not also by what is said in passing, or as a date that has passed.
+        assert listed.stderr == "rotate x: it was found in 3 files\n"
+    assert not any(place in look("list", "--json").text for place in PLACES)
+    (token,) = json.loads(look("list", "--json").text)["tokens"]
+    assert token["exposure"] == {
+        "at": f"{now_minus(2.1):%Y-%m-%dT%H:%M}" + token["exposure"]["at"][16:],
+        "seen_at": token["exposure"]["seen_at"], "count": 3,
+    }  # fmt: skip
+    assert token["state"] == "not checked"
+
+
+def test_without_a_date_for_its_rotation_it_is_overdue_as_well() -> None:
+    plant(versions=(Version(1, VersionState.CURRENT, now_minus(1), ("x",), exposure=found(1)),))
+    listed = look("list")
+    assert listed.text.splitlines()[1].split()[-2:] == ["overdue", "exposed"]
+    assert listed.stderr == "rotate x: it was found in a file\n"
+
+
+def test_of_a_token_that_was_never_found_nothing_is_said() -> None:
+    plant()
+    assert json.loads(look("list", "--json").text)["tokens"][0]["exposure"] is None
+    assert json.loads(look("show", "x", "--json").text)["token"]["exposure"] is None
+    assert "exposed" not in look("list").text + look("show", "x").text
+    assert "EXPOSED" not in look("history", "x").text
+    assert json.loads(look("history", "x", "--json").text)["versions"][0]["exposure"] is None
+
+
+@pytest.mark.parametrize("others", [(), (VersionState.COMPROMISED,)], ids=["one", "two"])
+def test_an_old_one_that_was_found_is_said_until_it_is_revoked(
+    others: tuple[VersionState, ...],
+) -> None:
+    states = (VersionState.RETIRING, *others)
+    old = [
+        Version(n, state, now_minus(50), ("x",), retiring_at=now_minus(1), exposure=found())
+        for n, state in enumerate(states, 1)
+    ]
+    current = Version(3, VersionState.CURRENT, now_minus(1), ("x",))
+    plant(versions=(*old, current))
+    words = "was found in 3 files and is still alive"
+    said = [f"revoke x --version {n}: #{n} {words}" for n in (1, 2)]
+    listed = look("list")
+    assert listed.stderr.splitlines() == (said if others else [f"revoke x: #1 {words}"])
+    assert "exposed" not in listed.text
+
+
+def test_show_says_in_which_files_it_was_found() -> None:
+    plant_exposed()
+    lines = look("show", "x").text.splitlines()
+    at = next(n for n, line in enumerate(lines) if line.split()[:1] == ["exposed"])
+    assert lines[at].split("  ")[-1] == "found in 3 files, first 2 d ago, last just now"
+    assert [line.strip() for line in lines[at + 1 : at + 4]] == [
+        PLACES[0], "/work/a \\u{1b}[2J\\u{dcff}.ipynb", "and 1 more",
+    ]  # fmt: skip
+    token = json.loads(look("show", "x", "--json").text)["token"]
+    assert token["exposure"]["places"] == list(PLACES) and token["exposure"]["count"] == 3
+    assert [v["exposure"] for v in token["versions"]] == [token["exposure"]]
+
+
+def test_the_history_keeps_what_was_found_and_not_where() -> None:
+    gone = Version(
+        2, VersionState.REVOKED, now_minus(50), (), ended_at=now_minus(1), exposure=found()
+    )
+    current = Version(3, VersionState.CURRENT, now_minus(1), ("x",))
+    plant(versions=(gone, current))
+    header, new, old = look("history", "x").text.splitlines()
+    assert header.split()[-2:] == ["ENDED", "EXPOSED"]
+    assert new.endswith("   –") and old.endswith("   found in 3 files, 2 d ago")
+    versions = json.loads(look("history", "x", "--json").text)["versions"]
+    assert versions[0]["exposure"] is None
+    assert versions[1]["exposure"].keys() == {"at", "seen_at", "count"}
+    listed = look("list")
+    assert listed.stderr == "" and "exposed" not in listed.text
+
+
+def test_one_that_was_found_while_it_is_being_rotated() -> None:
+    current = Version(1, VersionState.CURRENT, now_minus(9), ("x",), exposure=found())
+    staged = Version(2, VersionState.STAGED, now_minus(1), ("x",))
+    begun = Rotation(2, Stage.STAGED, False, now_minus(1))
+    plant(versions=(current, staged), rotation=begun)
+    assert look("list").stderr.splitlines()[0] == "rotate x --resume: it was found in 3 files"
+    due = look("due")
+    assert due.exit_code == 8 and due.text.count("credman rotate x --resume") == 1
 
 
 @pytest.mark.parametrize("age", [0, 0.9, -1, -5000])

@@ -15,6 +15,7 @@ from credman.cli.cachedtokens import token_from_json, token_to_json
 from credman.core.errors import CredmanError
 from credman.core.intervals import OFF
 from credman.core.model import (
+    Exposure,
     Finding,
     Liveness,
     Recipe,
@@ -45,7 +46,8 @@ def full() -> Token:
         make_version(30, number=2, state=VersionState.COMPROMISED, ended_at=day(-9)),
         make_version(1, number=3, state=VersionState.STAGED),
     )  # fmt: skip
-    current = make_version(20, number=4, expires_at=day(50), finding=DEAD)
+    exposure = Exposure(day(-1), day(-1), 3)
+    current = make_version(20, number=4, expires_at=day(50), finding=DEAD, exposure=exposure)
     return replace(
         make_token("hf", place=("prod", "work")),
         versions=(*old, current),
@@ -93,6 +95,30 @@ def test_what_a_provider_said_besides_stays_in_the_vault() -> None:
     assert through(live).current.finding is None
 
 
+def test_where_a_version_was_found_stays_in_the_vault() -> None:
+    exposure = Exposure(day(-3), day(-1), 12, ("/work/PLACE",), {"newer": "WORD"})
+    token = make_token(old=(make_version(30, state=VersionState.RETIRING, exposure=exposure),))
+    record: Any = token_to_json(token)
+    assert record["versions"][0]["exposure"] == {"at": "2026-11-19T12:00:00Z", "count": 12}
+    assert "exposure" not in record["versions"][1]
+    found, _ = through(token).versions
+    assert found.exposure == Exposure(day(-3), day(-3), 12)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [1, True, [], {}, "3", {"at": "2026-01-01T00:00:00Z"}, {"count": 3},
+     {"at": "soon", "count": 3}, {"at": "2026-01-01T00:00:00Z", "count": True},
+     {"at": "2026-01-01T00:00:00Z", "count": "3"}],
+    ids=str,
+)  # fmt: skip
+def test_a_damaged_exposure_spoils_the_record(bad: object) -> None:
+    record: Any = token_to_json(full())
+    record["versions"][-1]["exposure"] = bad
+    with pytest.raises(NO_RECORD):
+        token_from_json(record)
+
+
 @pytest.mark.parametrize("text", ["a text of some kind", "90 d", "3m", "$(touch x)", "90d\n"])
 def test_an_interval_that_is_not_understood_is_some_text_and_stays_in_the_vault(text: str) -> None:
     token = make_token(schedule=Schedule(text, None, (text, "3d"), text), provider=f"{text} of it")
@@ -134,6 +160,7 @@ def test_what_is_due_is_the_same_by_the_cache(token: Token, now: Any, rules: Rul
             v, created_at=cut(v.created_at), expires_at=cut(v.expires_at),
             retiring_at=cut(v.retiring_at), ended_at=cut(v.ended_at),
             finding=v.finding and replace(v.finding, at=cut(v.finding.at)),
+            exposure=v.exposure and replace(v.exposure, at=cut(v.exposure.at)),
         )
         for v in token.versions
     ]  # fmt: skip
@@ -147,7 +174,11 @@ def test_what_is_due_is_the_same_by_the_cache(token: Token, now: Any, rules: Rul
 
     def seen(which: Token) -> list[tuple[object, ...]]:
         found = due([which], now, lambda _: rules)
-        return [(d.key, d.kind, d.version, d.since, d.at, d.reminders, d.is_silent) for d in found]
+        return [
+            (d.key, d.kind, d.version, d.since, d.at, d.reminders, d.is_silent,
+             d.exposure and d.exposure.count)
+            for d in found
+        ]  # fmt: skip
 
     is_automatic = token.rotation and replace(token.rotation, is_automatic=False)
     assert through(token).rotation == is_automatic

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from credman.core.model import Rotation, Stage, Version, VersionState
-from tests.cli.dated import day, due, make
+from tests.cli.dated import day, due, found, make
 from tests.cli.dated import store as plant
 from tests.cli.harness import Outcome, credman, make_value, make_vault
 from tests.cli.naming import configure
@@ -244,6 +244,18 @@ def test_an_unfinished_rotation_is_no_hindrance_and_is_left_as_it_is() -> None:
     assert "every 30d, due in 30 days" in said.text
     found = json.loads(due("--json", code=8).text)["due"]
     assert [item["kind"] for item in found] == ["unfinished", "rotation"]
+
+
+def test_that_it_was_found_hides_none_of_its_dates() -> None:
+    token = make(rotate_every="90d", expires_at=day(30), exposure=found("/work/a.json"))
+    plant(token)
+    outcome = credman("schedule", "api", "--json", passphrase=str(PASSPHRASE))
+    said = json.loads(outcome.text)["schedule"]
+    assert said["rotate_at"] == f"{day(90):%Y-%m-%dT%H:%M:%SZ}"
+    assert said["expires_at"] == f"{day(30):%Y-%m-%dT%H:%M:%SZ}"
+    assert [line.split()[:3] for line in due(code=8).text.splitlines()[1:]] == [
+        ["api", "default", "exposure"]
+    ]
 
 
 def test_what_is_set_is_in_list_and_show_and_due() -> None:

@@ -14,7 +14,7 @@ from credman.cli.timeline import render_timeline
 from credman.core.model import Rotation, Stage, Token, VersionState
 from credman.watch.schedule import due
 from tests.cli.naming import make_context
-from tests.watch.dates import DEAD, NOW, day, make_token, make_version, zone
+from tests.watch.dates import DEAD, NOW, day, expose, make_token, make_version, zone
 
 PROD, DEV, WORK = ("prod", "default"), ("dev", "default"), ("dev", "work")
 LONG = ("e" * 64, "p" * 64)
@@ -73,6 +73,9 @@ EDGES = [
 OF_NO_USE = [
     make_token("x" * 20, rotation=Rotation(2, Stage.ASKING, True, day(-3)), place=LONG),
     replace(make_token("y" * 21), versions=(make_version(3, finding=DEAD),)),
+    expose(make_token("z" * 21, every="90d", place=LONG)),
+    expose(make_token("v" * 21, rotation=Rotation(2, Stage.ASKING, True, day(-3)))),
+    expose(retiring("w" * 21), number=1),
 ]
 SETS: dict[str, Sequence[Token]] = {
     "several": SEVERAL,
@@ -126,6 +129,15 @@ def test_nothing_but_revocations_has_no_scale() -> None:
     first, *_ = render(REVOCATIONS[:1]).splitlines()
     assert first.startswith("  hf  prod  #1 is still alive, its successor came 9 days ago: ")
     assert "today" not in render(REVOCATIONS)
+
+
+def test_what_was_found_has_no_bar_and_is_red() -> None:
+    exposed = expose(make_token("hf", every="90d", ends=20, place=PROD))
+    said = "  hf  prod  it was found in 3 files: credman rotate hf -e prod"
+    assert render([exposed], 100) == said
+    assert render([exposed], 100, has_colour=True).split("it was")[0].endswith("\x1b[31m")
+    bar, line = render([exposed, make_token("gl", every="9d", place=PROD)], 100).splitlines()[1:]
+    assert bar.startswith("  gl  prod  ") and line == said
 
 
 def test_a_token_that_is_to_be_rotated_and_expires_has_one_bar_up_to_what_comes_first() -> None:

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from credman.core.model import (
+    MAX_PLACES,
     Address,
     Contents,
     Environment,
+    Exposure,
     Field,
     Finding,
     Liveness,
@@ -170,6 +172,7 @@ def test_contents_find_regardless_of_case() -> None:
         make_token().fields[0],
         make_token().current,
         Finding(Liveness.LIVE, MOMENT),
+        Exposure(MOMENT, MOMENT, 1),
         Rotation(2, Stage.ASKING, is_automatic=True, started_at=MOMENT),
         Recipe("printenv X", 60),
         Schedule(),
@@ -184,6 +187,68 @@ def test_nothing_can_be_changed_in_place(thing: Any) -> None:
             setattr(thing, field.name, None)
     with pytest.raises((FrozenInstanceError, TypeError, AttributeError)):
         thing.something_new = 1
+
+
+def found(*places: str, days: float = 0, count: int | None = None) -> Exposure:
+    at = MOMENT + timedelta(days=days)
+    return Exposure(at, at, len(places) if count is None else count, places)
+
+
+def test_what_was_found_twice_is_counted_once() -> None:
+    first, again = found("/a", "/b"), found("/b", "/c", days=3)
+    joined = Exposure(MOMENT, MOMENT + timedelta(days=3), 3, ("/a", "/b", "/c"))
+    assert first.join(again) == joined
+    assert joined.join(again) == joined.join(first) == joined.join(joined) == joined
+    turned = again.join(first)  # which one was written first does not matter but for the order
+    assert {*turned.places} == {*joined.places} and replace(turned, places=joined.places) == joined
+
+
+def test_of_many_places_some_are_kept_and_the_number_never_grows_by_looking_again() -> None:
+    many = found(*(f"/{number}" for number in range(MAX_PLACES + 5)))
+    kept = many.join(many)
+    assert (kept.count, kept.places) == (MAX_PLACES + 5, many.places[:MAX_PLACES])
+    assert kept.join(many) == kept
+    more = found(*(f"/{number}" for number in range(MAX_PLACES + 7)))
+    assert kept.join(more).count == MAX_PLACES + 7
+    assert (
+        kept.join(found("/0", "/new")).count == MAX_PLACES + 5
+    )  # at least: it may be one of those
+
+
+def test_what_a_newer_credman_knows_of_it_stays_on_either_side() -> None:
+    ours, theirs = ({"newer": 1}, {"newer": 2, "other": 3})
+    joined = replace(found("/a"), extra=ours).join(replace(found("/a"), extra=theirs))
+    assert joined.extra == {"newer": 1, "other": 3}
+
+
+def test_it_is_said_how_many_files() -> None:
+    assert found("/a").words == "found in a file"
+    assert found(count=3).words == "found in 3 files"
+
+
+@pytest.mark.parametrize(
+    ("state", "changes", "is_exposed"),
+    [
+        (VersionState.CURRENT, {}, True),
+        (VersionState.CURRENT, {"exposure": None}, False),
+        (VersionState.CURRENT, {"finding": Finding(Liveness.LIVE, MOMENT)}, True),
+        (VersionState.CURRENT, {"finding": Finding(Liveness.DEAD, MOMENT)}, False),
+        (VersionState.CURRENT, {"expires_at": MOMENT + timedelta(seconds=1)}, True),
+        (VersionState.CURRENT, {"expires_at": MOMENT}, False),
+        (VersionState.REVOKED, {}, False),
+        (VersionState.COMPROMISED, {}, False),
+    ],
+)
+def test_a_current_version_is_exposed_as_long_as_it_is_of_use(
+    state: VersionState, changes: dict[str, Any], is_exposed: bool
+) -> None:
+    exposed = replace(make_version(2, state), exposure=found("/a"))
+    former = replace(make_version(1, VersionState.RETIRING), exposure=found("/b"))
+    # What its owner says of its end may be a guess, and does not count here.
+    token = make_token(
+        versions=(former, replace(exposed, **changes)), schedule=Schedule(expires_at=MOMENT)
+    )
+    assert token.find_exposure(MOMENT) == (found("/a") if is_exposed else None)
 
 
 def test_contents_show_no_value() -> None:

@@ -16,6 +16,7 @@ from credman.core.model import (
     Address,
     Contents,
     Environment,
+    Exposure,
     Field,
     Finding,
     Liveness,
@@ -71,6 +72,7 @@ def make_full_document() -> Document:
     key = TokenKey("prod", "work", "example")
     extra: Mapping[str, object] = {"newer": [1, None, {"deep": True}, 0.5, "\u20ac"]}
     finding = Finding(Liveness.LIVE, MOMENT, "alice", "user-7", "read, write", extra)
+    exposure = Exposure(MOMENT, MOMENT, 3, ("/work/a.json", "/work/\udcff b"), extra)
     versions = tuple(
         Version(
             number,
@@ -85,6 +87,7 @@ def make_full_document() -> Document:
             ended_by="alice, at its page",
             ids={"id": "17"},
             finding=finding,
+            exposure=exposure,
         )
         for number, state in enumerate(VersionState, start=1)
     )

@@ -18,7 +18,7 @@ from tests.vault.factories import make_document, make_full_document
 
 Damage = Callable[[dict[str, Any]], None]
 CARE = ("rotation", "command", "unsure")
-FATE = ("expires_at", "retiring_at", "grace", "ended_at", "ended_by", "ids", "finding")
+FATE = ("expires_at", "retiring_at", "grace", "ended_at", "ended_by", "ids", "finding", "exposure")
 STAGED, CURRENT = 0, 1
 
 
@@ -116,6 +116,8 @@ WRONG_INSTANTS: tuple[object, ...] = (
 )
 NO_TEXTS: tuple[object, ...] = (1, True, [], {})
 NO_OBJECTS: tuple[object, ...] = (1, "x", True, [])
+NO_COUNTS: tuple[object, ...] = (None, True, -1, 1.0, 2**53, "3", [])
+NO_PLACES: tuple[object, ...] = (None, "/work", {"0": "/work"}, ["/work", None], [7], [["/work"]])
 DAMAGED: dict[str, Damage] = {
     **{
         f"{key} is {wrong!r}": set_version(CURRENT, **{key: wrong})
@@ -129,7 +131,7 @@ DAMAGED: dict[str, Damage] = {
     },
     **{
         f"{key} is {wrong!r}": set_version(CURRENT, **{key: wrong})
-        for key in ("ids", "finding")
+        for key in ("ids", "finding", "exposure")
         for wrong in NO_OBJECTS
     },
     "an id is a number": set_version(CURRENT, ids={"id": 17}),
@@ -142,6 +144,23 @@ DAMAGED: dict[str, Damage] = {
     "an identity is a list": set_part("finding", identity=["alice"]),
     "an account is a number": set_part("finding", account=7),
     "scopes are a list": set_part("finding", scopes=["read"]),
+    **{
+        f"an exposure's {key} is {wrong!r}": set_part("exposure", **{key: wrong})
+        for key in ("at", "seen_at")
+        for wrong in (None, *WRONG_INSTANTS)
+    },
+    **{
+        f"an exposure's count is {wrong!r}": set_part("exposure", count=wrong)
+        for wrong in NO_COUNTS
+    },
+    **{
+        f"an exposure's places are {wrong!r}": set_part("exposure", places=wrong)
+        for wrong in NO_PLACES
+    },
+    **{
+        f"an exposure has no {key}": drop("exposure", key)
+        for key in ("at", "seen_at", "count", "places")
+    },
     "a rotation is a text": lambda record: record.update(rotation="staged"),
     "a rotation is empty": lambda record: record.update(rotation={}),
     "a stage is newer": set_part("rotation", stage="newer"),

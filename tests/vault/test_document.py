@@ -106,11 +106,12 @@ def test_unknown_fields_are_kept_at_every_level() -> None:
         token["command"],
         *token["versions"],
         *(version["finding"] for version in token["versions"]),
+        *(version["exposure"] for version in token["versions"]),
         *found["environments"],
         *found["recipients"],
         *found["slots"],
     ]
-    assert len(records) == 21
+    assert len(records) == 26
     assert all(record.items() >= newer.items() for record in records)
 
 

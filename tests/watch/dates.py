@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from credman.core.intervals import OFF, Interval
 from credman.core.model import (
+    Exposure,
     Field,
     Finding,
     Liveness,
@@ -108,6 +109,19 @@ def make_token(
     return replace(token, **changes)
 
 
+def expose(token: Token, count: int = 3, *, since: float = -2, number: int | None = None) -> Token:
+    """Returns: the token, of which a version was found in so many files.
+
+    Args:
+        since: days after ``NOW``.
+        number: of the version; None: the current one.
+    """
+    number = token.current.number if number is None else number
+    exposure = Exposure(day(since), day(since), count, ("/work/a.json",))
+    versions = (replace(v, exposure=exposure) if v.number == number else v for v in token.versions)
+    return replace(token, versions=tuple(versions))
+
+
 def by_policy(policy: Policy, advice: Interval | None = None) -> Callable[[Token], Rules]:
     return lambda _: Rules(policy, advice)
 
@@ -128,6 +142,9 @@ WRITTEN = st.sampled_from([None, OFF, "1d", "90d", "3mo", "1y", "9999y", "9999w"
 INTERVALS = st.sampled_from([None, Interval(days=1), Interval(days=90), Interval(months=119_988)])
 
 
+EXPOSURES = st.builds(Exposure, MOMENTS, MOMENTS, st.integers(1, 99), st.just(("/work/a.json",)))
+
+
 @st.composite
 def versions(draw: st.DrawFn, number: int, state: VersionState) -> Version:
     at = st.none() | MOMENTS
@@ -143,6 +160,7 @@ def versions(draw: st.DrawFn, number: int, state: VersionState) -> Version:
         grace=draw(WRITTEN),
         ended_at=draw(at),
         finding=None if finding is None else Finding(finding, draw(MOMENTS)),
+        exposure=draw(st.none() | EXPOSURES),
     )
 
 

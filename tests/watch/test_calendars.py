@@ -21,6 +21,7 @@ from tests.watch.dates import (
     ON_THE_DAY,
     ZONES,
     day,
+    expose,
     make_token,
     make_version,
     tokens,
@@ -114,6 +115,19 @@ def test_uids_stay_over_runs_and_over_a_rotation_which_moves_the_date() -> None:
     # However its name is written, it is the same token.
     upper = replace(token, key=token.key._replace(name="API"))
     assert [event["uid"] for event in events([upper])] == [event["uid"] for event in first]
+
+
+def test_what_was_found_takes_the_place_of_the_date_and_says_where_to_nobody() -> None:
+    token = make_token("hf", every="90d", ends=100)
+    before = {event["uid"] for event in events([token])}
+    with zone("UTC"):
+        text = render([expose(token)])
+        (event,) = read_events(text)
+    assert event["uid"] not in before and "/work" not in text
+    assert (event["summary"], event["description"]) == ("rotate hf", "credman rotate hf")
+    assert start(event) == date(2026, 11, 20) and alarms(event) == [MORNING]
+    (again,) = events([expose(token, 12, since=-5)], day(3))
+    assert again["uid"] == event["uid"]
 
 
 def test_the_day_is_the_local_one_and_so_are_the_alarms() -> None:

@@ -22,6 +22,7 @@ from tests.watch.dates import (
     RULES,
     by_policy,
     day,
+    expose,
     make_token,
     make_version,
     tokens,
@@ -65,11 +66,12 @@ def test_where_it_is_off_nothing_of_the_token_is_told() -> None:
     token = make_token(age=95, every="90d", ends=-1, old=old, rotation=begun)
     dead = replace(token.current, finding=Finding(Liveness.DEAD, day(-1)))
     token = replace(token, versions=(*old, dead))
-    found = due([token], NOW)
+    both = [token, expose(make_token("hf"))]  # a token has one or the other
+    found = due(both, NOW)
     assert {item.kind for item in found} == set(Kind)
     assert len(choose_reminders(found, NOW, {})) == len(Kind)
-    quiet = replace(token, schedule=replace(token.schedule, remind_before=(OFF,)))
-    found = due([quiet], NOW)
+    quiet = [replace(t, schedule=replace(t.schedule, remind_before=(OFF,))) for t in both]
+    found = due(quiet, NOW)
     # It is listed all the same: whoever asks is told.
     assert len(found) == len(Kind) and choose_reminders(found, NOW, {}) == []
 

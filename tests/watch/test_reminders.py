@@ -25,7 +25,17 @@ from credman.watch.reminders import (
     summarize,
 )
 from credman.watch.schedule import Due, Kind, due
-from tests.watch.dates import DEAD, NOW, ON_THE_DAY, day, make_token, make_version, tokens, zone
+from tests.watch.dates import (
+    DEAD,
+    NOW,
+    ON_THE_DAY,
+    day,
+    expose,
+    make_token,
+    make_version,
+    tokens,
+    zone,
+)
 
 YEARS = 3 * 365.0
 ROTATION = make_token("api", every="90d")
@@ -232,6 +242,24 @@ WORDS: list[tuple[Token, float, str, str]] = [
         replace(make_token(), versions=(make_version(3, finding=DEAD),)), 0,
         "the current value is dead", "credman rotate api",
     ),
+    (
+        expose(make_token(every="90d", **PROD)), 0,
+        "it was found in 3 files", "credman rotate api -e prod -p work",
+    ),
+    (expose(make_token(ends=9), 1), 99, "it was found in a file", "credman rotate api"),
+    (
+        expose(make_token(rotation=Rotation(2, Stage.ASKING, True, day(-1)))), 0,
+        "it was found in 3 files, and its rotation, begun on 21 Nov, is not finished",
+        "credman rotate api --resume",
+    ),
+    (
+        expose(retiring(), 1, number=1), 0,
+        "#1 was found in a file and is still alive", "credman revoke other",
+    ),
+    (
+        expose(retiring(VersionState.COMPROMISED), number=1), 0,
+        "#1 is compromised and still alive", "credman revoke other",
+    ),
     *(
         (
             replace(make_token(), versions=(make_version(3, state=state),)), 0,
@@ -288,6 +316,38 @@ def test_a_reminder_in_one_line_and_for_a_program() -> None:
         told = remember({}, [reminder], [reminder.due], day(8))
         (late,) = choose_reminders(due([token], day(9)), day(9), told)
         assert late.is_urgent and facts(late.due, day(9))["overdue"] is True
+
+
+def test_what_was_found_is_told_once_and_again_when_there_is_something_new_to_say() -> None:
+    token = make_token("hf", every="90d", ends=60)
+    assert tell([0, 1, 2, 85, 90], [expose(token)]) == [(0, "hf", -2)]  # and none of its dates
+    (item,) = due([expose(token)], NOW)
+    assert id_of(item) == id_of(only(expose(token, 9, since=-4)))  # found in more, or earlier
+    second = replace(token, versions=(replace(token.current, number=2),))
+    begun = replace(token, rotation=Rotation(2, Stage.STAGED, False, day(-1)))
+    others = [only(expose(second)), only(expose(begun)), only(expose(replace(begun, rotation=(
+        Rotation(2, Stage.STAGED, False, day(-3))))))]  # fmt: skip
+    assert len({id_of(item), *map(id_of, others)}) == 4
+
+
+def test_an_old_version_of_which_was_told_is_told_of_again_when_it_is_found() -> None:
+    before = only(retiring())
+    told = {id_of(before): (Told(before.at, day(0)),)}
+    assert choose_reminders([before], NOW, told) == []
+    (reminder,) = choose_reminders([only(expose(retiring(), number=1))], NOW, told)
+    assert reminder.line == (
+        "revoke the old other: #1 was found in 3 files and is still alive: credman revoke other"
+    )
+    assert reminder.is_urgent
+
+
+def test_programs_are_told_in_how_many_files_and_not_in_which() -> None:
+    (found,) = due([expose(make_token("hf"))], NOW)
+    said = facts(found, NOW)
+    assert (said["kind"], said["files"], said["overdue"]) == ("exposure", 3, True)
+    assert facts(only(expose(retiring(), 12, number=1)), NOW)["files"] == 12
+    assert "files" not in facts(only(retiring()), NOW) | facts(only(ROTATION), NOW)
+    assert "/work" not in str(said)
 
 
 @given(tokens(), st.floats(-800_000, 2_900_000))

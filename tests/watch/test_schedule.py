@@ -14,7 +14,7 @@ from credman.core.intervals import Interval, find_day, parse_instant, to_local
 from credman.core.model import Finding, Liveness, Recipe, Rotation, Stage, Token, VersionState
 from credman.core.policy import Policy
 from credman.watch.rules import Origin, Rules, find_rotation_date
-from credman.watch.schedule import Due, Kind, due
+from credman.watch.schedule import Due, Kind, due, list_ends
 from tests.watch.dates import (
     DEAD,
     MOMENTS,
@@ -23,6 +23,7 @@ from tests.watch.dates import (
     ZONES,
     by_policy,
     day,
+    expose,
     make_token,
     make_version,
     tokens,
@@ -287,3 +288,79 @@ def test_the_most_urgent_comes_first_and_of_two_the_one_whose_name_does() -> Non
     found = due([make_token(name, ends=ends) for name, ends in names], NOW)
     assert [item.key.name for item in found] == ["c", "A", "b"]
     assert [item.at for item in found] == [day(1), day(5), day(5)]
+
+
+def test_what_was_found_in_files_is_to_be_rotated_since_then() -> None:
+    (item,) = listed(expose(make_token(age=40)))
+    assert (item.kind, item.version, item.since, item.at) == (Kind.EXPOSURE, 1, day(-40), day(-2))
+    assert item.is_overdue(NOW) and item.reminders == () and not item.is_silent
+    assert item.exposure is not None and item.exposure.count == 3
+    assert listed(expose(make_token(age=40), since=-50))[0].since == day(
+        -50
+    )  # never after its date
+    assert listed(expose(make_token(remind=("off",))))[0].is_silent
+
+
+def test_of_all_that_a_rotation_ends_the_most_urgent_is_said_alone() -> None:
+    token = make_token(age=95, every="90d", ends=30)
+    assert [item.kind for item in listed(token)] == [Kind.ROTATION, Kind.EXPIRY]
+    assert [item.kind for item in listed(expose(token))] == [Kind.EXPOSURE]
+    begun = replace(token, rotation=Rotation(2, Stage.STAGED, False, day(-1)))
+    assert Kind.UNFINISHED in {item.kind for item in listed(begun)}
+    assert [item.kind for item in listed(expose(begun))] == [Kind.EXPOSURE]
+    # Whoever asks for its dates gets them nevertheless.
+    ends = list_ends(expose(token), Rules())
+    assert [item.kind for item in ends] == [Kind.ROTATION, Kind.EXPIRY]
+
+
+def test_what_is_dead_or_of_no_use_is_not_to_be_rotated_because_it_was_found() -> None:
+    dead = make_token(age=40)
+    dead = expose(replace(dead, versions=(replace(dead.current, finding=DEAD),)))
+    assert [item.kind for item in listed(dead)] == [Kind.REPLACEMENT]
+    over = make_token(age=40)
+    over = expose(replace(over, versions=(replace(over.current, expires_at=day(-1)),)))
+    assert [item.kind for item in listed(over)] == [Kind.EXPIRY]
+    for state in (VersionState.REVOKED, VersionState.COMPROMISED):
+        gone = replace(make_token(), versions=(make_version(40, state=state),))
+        assert [item.kind for item in listed(expose(gone))] == [Kind.REPLACEMENT]
+    # That its owner expects it to be over says nothing.
+    assert [item.kind for item in listed(expose(make_token(ends=-1)))] == [Kind.EXPOSURE]
+
+
+def test_what_a_command_made_is_exposed_until_it_has_ended() -> None:
+    made = make_token(recipe=Recipe("printenv X", 60))
+    made = replace(made, versions=(replace(made.current, expires_at=day(1)),))
+    assert [item.kind for item in listed(expose(made))] == [Kind.EXPOSURE]
+    assert listed(expose(made), day(1)) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "retired", "found", "grace", "at"),
+    [
+        (VersionState.RETIRING, -3, -2, None, -2),  # found while it waits
+        (VersionState.RETIRING, -3, -20, None, -3),  # rotated because it was found
+        (VersionState.RETIRING, -3, -2, "9y", -2),
+        (VersionState.RETIRING, -30, -2, None, -23),  # its grace was over before
+        (VersionState.COMPROMISED, -3, -2, None, -3),
+    ],
+)
+def test_an_old_version_that_was_found_waits_for_no_grace(
+    state: VersionState, retired: float, found: float, grace: str | None, at: float
+) -> None:
+    old = make_version(40, state=state, retiring_at=day(retired), grace=grace)
+    token = expose(make_token(old=(old,)), since=found, number=1)
+    (item,) = listed(token)
+    assert (item.kind, item.version, item.at) == (Kind.REVOCATION, 1, day(at))
+    assert item.is_overdue(NOW)
+    assert item.exposure is not None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"fields": ()}, {"finding": DEAD}, {"expires_at": NOW}, {"state": VersionState.REVOKED}],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_when_it_is_dead_nothing_more_is_said(changes: dict[str, Any]) -> None:
+    old = make_version(40, state=VersionState.RETIRING, retiring_at=day(-3))
+    assert listed(expose(make_token(old=(old,)), number=1)) != []
+    assert listed(expose(make_token(old=(replace(old, **changes),)), number=1)) == []
