@@ -76,6 +76,8 @@ def hook_run(
     if report.findings or any(unread.matters for unread in report.unread):
         print_report(context, report, known, context.stderr)
         act = "commit" if revisions is None else "push"
+        if revisions is None and report.findings:
+            context.note("take them out: credman clean --dry-run, and git add them again")
         context.note(f"credman: {act} blocked; git {act} --no-verify goes round this hook")
         return BLOCKED
     for line in list_unread(report):

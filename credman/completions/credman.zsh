@@ -71,6 +71,7 @@ __credman_entries() {
                 'schedule|Say how often a token is to be rotated'
                 'due|Show what is to be rotated, expires or waits, and by when'
                 'scan|Find leaked tokens'
+                'clean|Take leaked tokens out of files, notebooks, checkpoints and histories'
                 'env|Print text for eval that sets an environment'\''s variables'
                 'exec|Run a command with an environment'\''s variables'
                 'export|Write an environment'\''s values in clear'
@@ -546,6 +547,23 @@ __credman_syntax() {
                 '--format||=text,json,sarif|One of text, json, sarif'
                 '--baseline||file|Findings that were accepted before'
                 '--accept|||Accept all that is found, in the baseline'
+                '--no-store|||Do not open the store for its values'
+                '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
+                '--passphrase-fd||text|Read the passphrase from this file descriptor'
+                '--no-input|||Never ask; CREDMAN_NO_INPUT=1 says the same'
+                '-h --help|||Show what it does'
+            )
+            ;;
+        ('clean')
+            positionals=(
+                'file*'
+            )
+            options=(
+                '--dry-run|||Show what would change, and change nothing'
+                '--yes|||Do not ask'
+                '--suggest|||Show what to write in code in place of each'
+                '--shell-history|||The histories of shells as well'
+                '--baseline||file|Findings that were accepted before'
                 '--no-store|||Do not open the store for its values'
                 '--store||store|Where tokens rest; CREDMAN_STORE, else file:'
                 '--passphrase-fd||text|Read the passphrase from this file descriptor'

@@ -7,11 +7,12 @@ Source: huggingface/autotrain-advanced#762
 from __future__ import annotations
 
 import json
-import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.cli.harness import credman, make_value, program
+from tests.cli.harness import PASSPHRASE, credman, make_value, program
+from tests.cli.person import person
 from tests.watch.scan.hubs import (
     Hub,
     list_refusal,
@@ -51,12 +52,78 @@ def test_from_the_400_to_the_upload_that_passes(tmp_path: Path) -> None:
         assert "1 finding in 1 file" in found
         assert "the Hub refuses this upload because of one file" in found
 
-        shutil.rmtree(made.parent)
+        cleaned = program("clean", "my-gpt2", "--yes", cwd=tmp_path)
+        said = (cleaned.stdout + cleaned.stderr).decode()
+        assert cleaned.returncode == 0 and value not in said
+        assert f"my-gpt2/{CHECKPOINT}" in said
+        assert "delete: a copy that Jupyter made of training_params.json" in said
+        assert "+ .ipynb_checkpoints/" in said and "no token found" in said
+        assert not made.parent.exists()
+        assert (project / ".gitignore").read_text() == ".ipynb_checkpoints/\n"
+
         assert "no token found" in scan(
             "--upload", ".", cwd=project, value=value, is_real=True, expected=0
         )
         assert send(hub, project, value) == ""
+    assert set(hub.files) == {".gitignore", "training_params.json"}
+    assert value.encode() not in b"".join(hub.files.values())
+    listed, due = program("list", "-e", "prod"), program("due")
+    assert b"rotate hf -e prod: it was found in a file" in listed.stdout + listed.stderr
+    assert due.returncode == 8 and b"it was found in a file" in due.stdout
+    assert b"credman rotate hf -e prod" in due.stdout and value.encode() not in due.stdout
+
+
+def test_what_a_running_training_reads_is_cleaned_after_a_yes(tmp_path: Path) -> None:
+    value, project = make_value(), tmp_path / "my-gpt2"
+    store(value)
+    project.mkdir()
+    before = read_as_autotrain(make_params(project, value))
+    assert before.token == value
+    with run_hub([value]) as hub:
+        assert "400 Bad Request" in send(hub, project, value)
+        with person("clean", str(project), environ={"CREDMAN_PASSPHRASE": PASSPHRASE}) as who:
+            who.answers("change this file? [y/N] ", "n")
+            assert who.leaves() == 7 and value not in who.screen
+        assert read_as_autotrain(project / "training_params.json") == before
+        with person("clean", str(project), environ={"CREDMAN_PASSPHRASE": PASSPHRASE}) as who:
+            who.sees('"token": null')
+            who.answers("change this file? [y/N] ", "y")
+            assert who.leaves() == 0 and value not in who.screen
+        before.token = None
+        assert read_as_autotrain(project / "training_params.json") == before
+        assert send(hub, project, value) == ""
     assert set(hub.files) == {"training_params.json"}
+
+
+@dataclass
+class Parameters:
+    """Those of a training, as AutoTrain's own model has them: a name that it does not know, or a
+    value of another type, is an error, and a token may be missing."""
+
+    model: str
+    project_name: str
+    data_path: str
+    train_split: str
+    text_column: str
+    lr: float
+    epochs: int
+    trainer: str
+    push_to_hub: bool
+    username: str
+    token: str | None = None
+
+    def __post_init__(self) -> None:
+        kinds = (str, str, str, str, str, float, int, str, bool, str, str | None)
+        for (name, value), kind in zip(vars(self).items(), kinds, strict=True):
+            assert isinstance(value, kind), name
+
+
+def read_as_autotrain(path: Path) -> Parameters:
+    """Reads the file by which the training's own process is told what to do.
+
+    Source: huggingface/autotrain-advanced, ``trainers/clm/__main__.py``
+    """
+    return Parameters(**json.loads(path.read_text()))
 
 
 def test_programs_read_the_same(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ fails until it has a line in ``GOOD``.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import os
 from collections.abc import Iterator, Sequence
@@ -24,7 +23,6 @@ from credman.session import Session
 from credman.stores import disk, vaultfile
 from credman.stores.file import FileStore
 from credman.upkeep import revoking
-from credman.vault import slots
 from tests.agent.agents import agents
 from tests.cli.harness import Outcome, credman, make_value, make_vault
 
@@ -69,6 +67,15 @@ GOOD: dict[str, list[list[str]]] = {
         ["--format", "sarif"],
         ["--upload", "."],
         ["--accept"],
+    ],
+    "clean": [
+        [],
+        ["--dry-run"],
+        ["--dry-run", "."],
+        ["--suggest", "--no-store"],
+        ["--shell-history", "--dry-run"],
+        ["--yes", "."],
+        ["--yes"],
     ],
     "hook install": [["--pre-commit"]],
     "hook uninstall": [[]],
@@ -138,12 +145,8 @@ def good(name: str) -> list[list[str]]:
     return GOOD[ALIASES.get(name, name)]
 
 
-_derive = functools.cache(slots._derive)  # hundreds of commands open copies of one vault
-
-
 @pytest.fixture(autouse=True)
 def _vault_with_canary(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(slots, "_derive", _derive)
     monkeypatch.setattr(revoking, "_WAITS_SECONDS", tuple(0 for _ in revoking._WAITS_SECONDS))
     make_vault(PASSPHRASE)
     yield
