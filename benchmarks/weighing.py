@@ -60,6 +60,8 @@ class Weighed(Case):
     out: bytes = b""
 
     def run(self, environ: Mapping[str, str]) -> float:
+        if self.before is not None:
+            self.before()
         with (
             tempfile.TemporaryFile() as out,
             tempfile.TemporaryFile() as errors,
