@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import itertools
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from credman.vault import slots
 
 pytest_plugins = ("tests.oskeyring.copies", "tests.cli.crontabs")
+# The same key as computing it again: whatever it depends on is in its arguments.
+_derive, _derive_once = slots._derive, functools.cache(slots._derive)
 KEPT = ("PATH", "LANG", "TZ", "CREDMAN_TEST_REQUIRE", "COVERAGE_PROCESS_START")
 
 
@@ -45,3 +51,19 @@ def _cheap_kdf(monkeypatch: pytest.MonkeyPatch) -> None:
     # The weakest parameters that a reader accepts; the real ones are tried in tests/vault.
     weak = slots.Argon2Parameters(memory=19 * 1024, passes=2, lanes=1)
     monkeypatch.setattr(slots, "DEFAULT_PARAMETERS", weak)
+    # Thousands of tests open a vault with one of a few passphrases, so keys are derived once, and
+    # salts differ within a test only. A process that is started does all of it for itself.
+    monkeypatch.setattr(slots, "_derive", _derive_once)
+    numbers = itertools.count()
+
+    def make_salt(size: int) -> bytes:
+        return hashlib.sha256(b"salt %d" % next(numbers)).digest()[:size]
+
+    monkeypatch.setattr(slots, "os", SimpleNamespace(urandom=make_salt))
+
+
+@pytest.fixture
+def derive_anew(_cheap_kdf: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of deriving itself."""
+    monkeypatch.setattr(slots, "_derive", _derive)
+    monkeypatch.setattr(slots, "os", os)

@@ -57,7 +57,7 @@ def test_what_was_a_crash_is_none_any_more() -> None:
 
 
 @each
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_grown_inputs_end_as_documented(name: str, data: st.DataObject) -> None:
     target = TARGETS[name]

@@ -138,7 +138,7 @@ def through(data: object) -> object:
     return transfer.load(transfer.dump(data))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(SNAPSHOTS, st.none() | ERRORS)
 def test_a_snapshot(snapshot: Snapshot, obstacle: CredmanError | None) -> None:
     sent = transfer.snapshot_to_json(replace(snapshot, obstacle=obstacle))
@@ -147,13 +147,13 @@ def test_a_snapshot(snapshot: Snapshot, obstacle: CredmanError | None) -> None:
     assert describe(found.obstacle) == describe(obstacle)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(CHANGES, max_size=4))
 def test_changes(changes: list[Change]) -> None:
     assert transfer.read_changes(through(transfer.changes_to_json(changes))) == changes  # type: ignore[arg-type]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(VALUES)
 def test_values_and_their_addresses(values: dict[Address, Secret]) -> None:
     found = transfer.read_values(through(transfer.values_to_json(values)))  # type: ignore[arg-type]
@@ -170,7 +170,7 @@ def test_what_came_of_a_commit(kept: str | None) -> None:
     assert transfer.read_committed(through(transfer.committed_to_json(committed))) == committed  # type: ignore[arg-type]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(SNAPSHOTS)
 def test_a_snapshot_that_is_sent_holds_no_value(snapshot: Snapshot) -> None:
     sent = through(transfer.snapshot_to_json(snapshot))

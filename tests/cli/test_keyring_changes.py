@@ -216,19 +216,21 @@ def test_a_locked_keyring_is_told_and_the_passphrase_asked_for(tmp_path: Path) -
 
 @pytest.mark.parametrize("place", ["locked", "killed", "stopped"])
 def test_with_nobody_there_a_keyring_that_does_not_work_is_the_error(
-    place: str, tmp_path: Path
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = {"stopped": "the keyring did not answer within 5 s"}.get(place, LOCKED)
+    said = {"stopped": "the keyring did not answer within 0.4 s"}.get(place, LOCKED)
     with desk(tmp_path) as here:
         init(here)
+        if place == "stopped":
+            monkeypatch.setattr(client, "UNATTENDED_SECONDS", 0.4)
         {
             "locked": here.bus.lock,
             "killed": here.bus.kill_daemon,
             "stopped": here.bus.stop_daemon,
         }[place]()
-        got = here.program("get", "hf")
-        assert (got.returncode, got.stdout) == (6, b"")
-        lines = got.stderr.decode().splitlines()
+        got = here.credman("get", "hf")
+        assert (got.exit_code, got.stdout) == (6, b"")
+        lines = got.stderr.splitlines()
         assert lines[-2] == f"credman: error: {said}"
         assert lines[-1].startswith("credman: hint: ") and "passphrase" in lines[-1]
         assert here.bus.workers() == set()

@@ -31,8 +31,8 @@ def find(here: Desk, *store: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("target", "step"),
     [
-        pytest.param("keyring:", 5, id="into"),
-        pytest.param("file:", 7, id="out"),
+        pytest.param("keyring:", 9, id="into"),
+        pytest.param("file:", 8, id="out"),
         pytest.param("keyring:", 1, id="into-each", marks=DEEP),
         pytest.param("file:", 1, id="out-each", marks=DEEP),
     ],

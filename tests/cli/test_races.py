@@ -87,7 +87,7 @@ def test_the_recovery_key_of_a_vault_that_was_made_stays(number: int, tmp_path: 
     key = tmp_path / "recovery.key"
     vault = Path(os.environ["CREDMAN_HOME"]) / "data" / "vault.age"
     vault.parent.mkdir(mode=0o700, parents=True)
-    delay = "inject=fsync:delay_enter=3000000:when=4"  # the directory's, after the rename
+    delay = "inject=fsync:delay_enter=1000000:when=4"  # the directory's, after the rename
     command = ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=fsync", "-e", delay]
     process = subprocess.Popen(
         [*command, *PROGRAM, "init", "--recovery-file", str(key)],

@@ -115,7 +115,7 @@ def attempt() -> None:
     assert done.exit_code == 0, done.stderr
 
 
-@pytest.mark.parametrize("step", [2, pytest.param(1, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.deep)])
 def test_killed_at_any_call_that_changes_the_disk_it_goes_on(tmp_path: Path, step: int) -> None:
     held = make_some("mine")
     homes = (Path(os.environ["CREDMAN_HOME"]), Path.home())

@@ -28,7 +28,6 @@ from tests.stores.key_driver import SECRETS
 from tests.stores.key_places import find_openers
 from tests.stores.places import add, leftovers, names, open_vault, vault_file
 
-pytestmark = pytest.mark.usefixtures("derive_once")
 ACTIONS = {
     "passwd": "whole",
     "slot-add": "whole",
@@ -111,7 +110,8 @@ def at_names(points: list[Call]) -> list[Injection]:
 
 
 def in_way(way: str) -> Callable[[list[Call]], list[Injection]]:
-    return lambda points: [injection for injection in each_change(points) if injection.way == way]
+    """Every second one; ``make test-deep`` tries each."""
+    return lambda points: [tried for tried in each_change(points) if tried.way == way][::2]
 
 
 def run_sweep(
@@ -130,7 +130,7 @@ def run_sweep(
 
 @pytest.mark.parametrize("name", THOROUGH)
 def test_b10_killed_anywhere_the_old_or_the_new_secret_works(tmp_path: Path, name: str) -> None:
-    check_way(run_sweep(tmp_path, name, in_way("kill")), "kill", least=20)
+    check_way(run_sweep(tmp_path, name, in_way("kill")), "kill", least=10)
 
 
 @pytest.mark.parametrize("name", [name for name in ACTIONS if name not in THOROUGH])
@@ -140,7 +140,7 @@ def test_b10_killed_at_each_step_the_old_or_the_new_secret_works(tmp_path: Path,
 
 @pytest.mark.parametrize("name", ["passwd", "restore-previous"])
 def test_b10_whatever_fails_the_old_or_the_new_secret_works(tmp_path: Path, name: str) -> None:
-    check_way(run_sweep(tmp_path, name, in_way("once")), "once", least=20)
+    check_way(run_sweep(tmp_path, name, in_way("once")), "once", least=10)
 
 
 def check_way(report: Report, way: str, *, least: int) -> None:

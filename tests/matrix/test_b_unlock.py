@@ -180,6 +180,7 @@ def test_b08_stopped_at_a_prompt_the_terminal_is_as_it_was(tmp_path: Path) -> No
     assert who.screen.count(CANARY) == 1
 
 
+@pytest.mark.usefixtures("derive_anew")
 def test_b09_what_a_try_takes_tells_only_how_many_ways_there_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -135,9 +135,19 @@ def test_c07_a_limit_on_the_size_of_files_is_an_error_not_a_death() -> None:
     assert codes == [6] * 4 + [0] * 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-@pytest.mark.parametrize("fsync", [1, 2], ids=["before_the_rename", "after_the_rename"])
+@pytest.mark.parametrize(
+    ("number", "fsync"),
+    [
+        (signal.SIGTERM, 1),
+        (signal.SIGINT, 1),
+        (signal.SIGHUP, 2),
+        pytest.param(signal.SIGHUP, 1, marks=pytest.mark.deep),
+        pytest.param(signal.SIGTERM, 2, marks=pytest.mark.deep),
+        pytest.param(signal.SIGINT, 2, marks=pytest.mark.deep),
+    ],
+)
 def test_c10_a_signal_while_saving_leaves_no_half(number: signal.Signals, fsync: int) -> None:
+    """Args: fsync: in which one: 1 is before the rename, 2 is after it."""
     pgrep = require_program("pgrep")
     before = make_home().read_bytes()
     delay = f"inject=fsync:delay_enter=800000:when={fsync}"

@@ -37,7 +37,7 @@ CLOSING = ("<&-", ">&-", "2>&-")
 COMBINATIONS = [[text for bit, text in enumerate(CLOSING) if n >> bit & 1] for n in range(1, 8)]
 
 
-@pytest.mark.parametrize("kills", [16, pytest.param(100, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("kills", [10, pytest.param(100, marks=pytest.mark.deep)])
 def test_c09_what_was_acknowledged_is_there_after_many_a_kill_9(tmp_path: Path, kills: int) -> None:
     make_vault(tmp_path)
     chance = random.Random(kills)

@@ -110,7 +110,14 @@ def redirect(folder: Path, backend: str) -> dict[str, dict[str, str]]:
     }
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    "backend",
+    [
+        *("keyring.backends.null.Keyring", "keyrings.alt.file.PlaintextKeyring"),
+        pytest.param("keyring.backends.fail.Keyring", marks=pytest.mark.deep),
+        pytest.param("keyring.backends.chainer.ChainerBackend", marks=pytest.mark.deep),
+    ],
+)
 def test_i02_what_sends_the_keyring_package_elsewhere_does_not_send_credman(
     backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@ off, not only those that somebody thought of."""
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,35 +74,49 @@ def test_options_that_change_splitting_and_globbing(
 
 
 @pytest.mark.parametrize("shell", POSIX_SHELLS, ids=lambda shell: shell.name)
-def test_every_option_of_the_shell(shell: ShellProgram, folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("states", "least"),
+    [
+        pytest.param(1, 10, id="as-it-usually-is-not"),
+        pytest.param(2, 16, id="on-and-off", marks=pytest.mark.deep),
+    ],
+)
+def test_every_option_of_the_shell(
+    shell: ShellProgram, states: int, least: int, folder: Path
+) -> None:
     require_program(shell.argv[0])
     (folder / ".second").write_bytes(render(Shell.POSIX, SECOND))
     both = f"eval {QUOTED}; eval {UNQUOTED.replace('.text', '.second')}"
     tried = 0
-    for prelude in _switches(shell, folder):
+    for prelude in _switches(shell, folder, states):
         if run_shell(shell, prelude, folder).returncode:
             continue  # only a new shell can be given this one
         tried += 1
         evaluated = evaluate(shell, both, TEXT, folder, prelude=prelude)
         assert wrong_values({**CORPUS, **SECOND}, evaluated) == {}, prelude
         assert not (folder / CANARY).exists(), prelude
-    assert tried > 15
+    assert tried >= least
 
 
-def _switches(shell: ShellProgram, folder: Path) -> Iterator[str]:
+def _switches(shell: ShellProgram, folder: Path, states: int) -> Iterator[str]:
+    """Args: states: 1: of each option that which it has not by itself; 2: the other as well."""
     if shell.name == "zsh":
-        for option in _ask(shell, "print -l ${(k)options}", folder):
-            yield from (f"setopt {option}", f"unsetopt {option}")
+        options = _ask(shell, "print -l ${(kv)options}", folder)
+        yield from _turn(options, "setopt", "unsetopt", states)
         return
     if shell.name == "bash":
-        for option in _ask(shell, "shopt | cut -f1", folder):
-            yield from (f"shopt -s {option}", f"shopt -u {option}")
-    # mksh lists several in a line, so whatever is no option is dropped by the shell itself.
-    for option in _ask(shell, "set -o", folder):
-        if option.isidentifier() and option not in ("on", "off"):
-            yield from (f"set -o {option}", f"set +o {option}")
+        yield from _turn(_ask(shell, "shopt", folder), "shopt -s", "shopt -u", states)
+    yield from _turn(_ask(shell, "set -o", folder), "set -o", "set +o", states)
 
 
-def _ask(shell: ShellProgram, script: str, folder: Path) -> list[str]:
+def _turn(options: dict[str, bool], on: str, off: str, states: int) -> Iterator[str]:
+    for option, is_on in options.items():
+        yield from (f"{turn} {option}" for turn in ((off, on) if is_on else (on, off))[:states])
+
+
+def _ask(shell: ShellProgram, script: str, folder: Path) -> dict[str, bool]:
+    """Returns: whether an option is on, by its name."""
     done: subprocess.CompletedProcess[bytes] = run_shell(shell, script, folder)
-    return sorted(set(done.stdout.decode().split()) - UNFIT)
+    words = done.stdout.decode().split()  # mksh lists several in a line
+    found = {name: state for name, state in itertools.pairwise(words) if state in ("on", "off")}
+    return {name: found[name] == "on" for name in sorted(found.keys() - UNFIT)}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from credman.stores import keyringstate
 from tests.oskeyring.bus import Bus, bus
 
 
@@ -19,6 +20,12 @@ def _copied_workers(copied_workers: None) -> None:
 def found(tmp_path: Path) -> Iterator[Bus]:
     with bus(tmp_path) as running:
         yield running
+
+
+@pytest.fixture
+def nobody_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is damaged stays so: it is read as often as ever, and not waited for between."""
+    monkeypatch.setattr(keyringstate, "_READ_AGAIN_SECONDS", 0.001)
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ from tests.stores.rings import (
     set_item,
 )
 
+pytestmark = pytest.mark.usefixtures("nobody_writes")
 PASSPHRASE = Secret("EXAMPLE passphrase of a backup")
 
 

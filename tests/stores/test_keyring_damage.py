@@ -46,6 +46,8 @@ from tests.stores.rings import (
     set_item,
 )
 
+pytestmark = pytest.mark.usefixtures("nobody_writes")
+
 
 def damage_counting_index(found: Bus, home: Path) -> None:
     slot = counting_head(found, home)

@@ -40,6 +40,7 @@ def test_two_threads_do_not_wait_for_each_other() -> None:
     assert (done.returncode, done.stdout) == (0, b"60\n")
 
 
+@pytest.mark.usefixtures("derive_anew")
 def test_one_derivation_runs_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     running = most = 0
     guard = threading.Lock()
