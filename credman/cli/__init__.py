@@ -45,9 +45,7 @@ COMMANDS: dict[str, Entry] = {
     ),
     "remind run": Entry("telling:remind_run", "Tell what is due, each stage once"),
     "scan": Entry("scan:scan", "Find leaked tokens"),
-    "clean": Entry(
-        "clean:clean", "Take leaked tokens out of files, notebooks, checkpoints and histories"
-    ),
+    "clean": Entry("clean:clean", "Take leaked tokens out of files, notebooks and histories"),
     "hook install": Entry(
         "hook:hook_install", "Stop tokens from being committed or pushed from here"
     ),

@@ -47,7 +47,7 @@ def clean(
         bool, typer.Option("--no-store", help="Do not open the store for its values")
     ] = False,
 ) -> Result:
-    """Take leaked tokens out of files, notebooks, checkpoints and histories.
+    """Take leaked tokens out of files, notebooks and histories.
 
     What scan finds becomes a reference to the environment, or a mark; copies that Jupyter made are
     deleted, and .gitignore gets rules for them. Without PATH in the histories of IPython as well.
@@ -93,7 +93,7 @@ def clean(
     tell_committed(context, cleaning.scanner, plan)
     tell_rotation(context, plan)
     if any(change.full in surroundings.histories for change in plan.changes):
-        context.note("shells that are open write theirs back when they end: close them first")
+        context.note("shells that are open write theirs back when they end: clean again then")
     if any(change.path.endswith(".ipynb") for change in plan.changes):
         context.note("load notebooks anew that are open in Jupyter: it saves what it has")
     return FINDINGS if failed or plan.left else _conclude(rest)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 
 from credman.cli.context import Context
 from credman.cli.gitrules import Rules
@@ -68,13 +68,14 @@ def _note_unread(context: Context, report: Report) -> None:
 
 def _render_change(change: Change, most: int | None) -> list[str]:
     """Returns: what becomes of a file, a line each."""
-    return [_hide(line, change) for line in _list_lines(change, most)]
+    masks = {f.value.decode("utf-8", "replace"): f.masked for f in change.findings}
+    return [_hide(line, masks) for line in _list_lines(change, most)]
 
 
-def _hide(line: str, change: Change) -> str:
+def _hide(line: str, masks: Mapping[str, str]) -> str:
     # Whatever an edit leaves, nothing that was found is shown.
-    for finding in change.findings:
-        line = line.replace(finding.value.decode("utf-8", "replace"), finding.masked)
+    for value, masked in masks.items():
+        line = line.replace(value, masked)
     return line
 
 
@@ -119,28 +120,30 @@ def render_lines(rewrite: Rewrite, most: int | None = None) -> list[str]:
     text = rewrite.text
     starts = _find_lines(text)
     lines: list[str] = []
-    edits = [edit for edit in rewrite.edits if not _is_new_line(edit)]
+    edits = sorted(edit for edit in rewrite.edits if not _is_new_line(edit))
     for edit in rewrite.edits:
         if _is_new_line(edit):
             number = bisect_right(starts, edit.start)
             new = edit.new.decode("utf-8", "replace").rstrip("\r\n")
             lines.append(f"  {number:>4} + {quote_untrusted(new)}")
+    masks = [Edit(*spot.leak[:2], spot.masked.encode("utf-8")) for spot in rewrite.spots]
     pieces = _list_pieces(starts, edits)
     for number, (start, end) in enumerate(pieces):
         if most is not None and len(lines) >= most:
             lines.append(f"       and {len(pieces) - number} more: credman clean --dry-run")
             break
-        masks = [
-            Edit(spot.leak.start, spot.leak.end, spot.masked.encode("utf-8"))
-            for spot in rewrite.spots
-            if start <= spot.leak.start < end
-        ]
-        # All edits of these bytes: what one of them leaves would be shown as it is.
-        changes = [edit for edit in edits if start <= edit.start < end]
         line = bisect_right(starts, start)
-        lines += [f"  {line:>4} - {shown}" for shown in _cut(text, start, end, masks)]
-        lines += [f"  {line:>4} + {shown}" for shown in _cut(text, start, end, changes)]
+        # All edits of these bytes: what one of them leaves would be shown as it is.
+        for sign, all_of in (("-", masks), ("+", edits)):
+            own = _choose(all_of, start, end)
+            lines += [f"  {line:>4} {sign} {shown}" for shown in _cut(text, start, end, own)]
     return lines
+
+
+def _choose(edits: Sequence[Edit], start: int, end: int) -> Sequence[Edit]:
+    """Args: edits: in order. Returns: those that begin there."""
+    first, last = (bisect_left(edits, place, key=lambda e: e.start) for place in (start, end))
+    return edits[first:last]
 
 
 def _is_new_line(edit: Edit) -> bool:
@@ -157,11 +160,15 @@ def _find_lines(text: bytes) -> list[int]:
 
 
 def _list_pieces(starts: Sequence[int], edits: Sequence[Edit]) -> list[tuple[int, int]]:
-    """Returns: from where to where something changes: whole lines, and of long ones no more than
-    can be read; no edit lies in two of them, or in none."""
+    """Args: edits: in order.
+
+    Returns:
+        From where to where something changes: whole lines, and of long ones no more than can be
+        read; no edit lies in two of them, or in none.
+    """
     pieces: list[tuple[int, int]] = []
     last_line = max(len(starts) - 2, 0)
-    for edit in sorted(edits):
+    for edit in edits:
         first = min(bisect_right(starts, edit.start) - 1, last_line)
         last = min(bisect_right(starts, max(edit.end - 1, edit.start)) - 1, last_line)
         start, end = starts[first], starts[last + 1]

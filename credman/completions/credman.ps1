@@ -30,7 +30,7 @@ Register-ArgumentCompleter -Native -CommandName 'credman', 'credman.exe' -Script
         'schedule|Say how often a token is to be rotated'
         'due|Show what is to be rotated, expires or waits, and by when'
         'scan|Find leaked tokens'
-        'clean|Take leaked tokens out of files, notebooks, checkpoints and histories'
+        'clean|Take leaked tokens out of files, notebooks and histories'
         'env|Print text for eval that sets an environment''s variables'
         'exec|Run a command with an environment''s variables'
         'export|Write an environment''s values in clear'

@@ -62,7 +62,8 @@ def test_only_the_current_version_goes_as_the_first_one() -> None:
     credman("copy", "hf", "--to-env", "dev")
     assert facts("hf", "-e", "dev")["version"] == 1
     assert credman("get", "hf", "-e", "dev").text == "second"
-    assert facts("hf", "-e", "dev")["versions"] == [{"number": 1, "state": "current"}]
+    [version] = facts("hf", "-e", "dev")["versions"]
+    assert version == {"number": 1, "state": "current", "exposure": None}
 
 
 def test_an_inherited_one_is_copied_from_where_it_is() -> None:

@@ -1,5 +1,6 @@
-"""What becomes of tokens in the commands of a cell: lines and whole cells that IPython reads, not
-Python.
+"""What becomes of tokens in the commands of a cell.
+
+They are lines and whole cells that IPython reads, not Python.
 
 Rule: the shell gets ``$HF_TOKEN``, which IPython leaves to it; where its quotes are in doubt a mark
 stands. Sources: IPython's ``core/inputtransformer2.py`` and ``core/magics/osm.py``.
