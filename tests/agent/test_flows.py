@@ -96,7 +96,7 @@ def test_at_a_terminal_only_the_value_is_asked_for() -> None:
     with agents() as desk:
         desk.unlock()
         with person("add", "typed", "--var", "TYPED", environ={"CREDMAN_AGENT": ""}) as who:
-            who.is_asked("TYPED")
+            who.is_asked("token (hidden): ")
             who.types("EXAMPLE typed\r")
             assert who.leaves() == 0
         assert "passphrase" not in who.screen
