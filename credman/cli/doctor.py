@@ -9,6 +9,7 @@ from credman.cli.examining import StoreReport, examine_store, find_files
 from credman.cli.installation import (
     examine_config,
     examine_program,
+    examine_runtime,
     examine_shell,
     examine_surroundings,
 )
@@ -96,6 +97,7 @@ def examine(invocation: Invocation) -> Report:
     """
     context, source = invocation.context, invocation.source
     around = examine_surroundings(context, no_input=invocation.no_input)
+    around += examine_runtime(context)
     around.append(examine_shell(context))
     report = Report([examine_program(), around])
     try:

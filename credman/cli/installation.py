@@ -16,6 +16,7 @@ from credman.core.config import Config, load_config
 from credman.core.errors import CredmanError, UsageError
 from credman.core.names import check_name, looks_like_value
 from credman.core.runtime import is_unattended
+from credman.core.runtimes import detect
 from credman.output.shells import Shell
 from credman.stores.capabilities import Fact
 
@@ -51,6 +52,20 @@ def examine_program() -> list[Fact]:
         Fact("python", f"{python}, {sys.executable or 'nobody knows where'}"),
         Fact("system", f"{platform.system()} {platform.release()} {platform.machine()}"),
     ]
+
+
+def examine_runtime(context: Context) -> list[Fact]:
+    """What it runs in, where that is more than a terminal of one's own, and what says so."""
+    found = detect(
+        context.inherited,
+        None,
+        platform=sys.platform,
+        exists=os.path.exists,
+        has_terminal=context.terminal.is_available(),
+    )
+    if found.name == "python":
+        return []
+    return [Fact("runs in", f"{found.title} ({', '.join(found.evidence)})")]
 
 
 def examine_shell(context: Context) -> Fact:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from credman.cli import installation
-from tests.cli.harness import PASSPHRASE, make_value, program
+from tests.cli.harness import PASSPHRASE, credman, make_value, program
 from tests.cli.keyed import make_keyed_vault, see, vault
 from tests.cli.test_doctor import doctor
 from tests.requirements import require
@@ -241,3 +241,10 @@ def test_nothing_is_written_by_looking() -> None:
     }
     shutil.rmtree(top)
     assert doctor().exit_code == 0 and not top.exists()
+
+
+def test_a_service_for_notebooks_is_told_with_what_says_so() -> None:
+    environ = {"KAGGLE_KERNEL_RUN_TYPE": "Interactive", "KAGGLE_USER_SECRETS_TOKEN": "x" * 40}
+    said = credman("doctor", environ=environ).text
+    [line] = [line for line in said.splitlines() if "runs in" in line]
+    assert "Kaggle" in line and "KAGGLE_KERNEL_RUN_TYPE" in line and "xxx" not in said
