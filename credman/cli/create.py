@@ -107,7 +107,8 @@ def create_store(
         _create_in_keyring(invocation, store, recovery_file=recovery_file, no_keyring=no_keyring)
         return
     ring = None if no_keyring else source.find_keyring()
-    if recovery_file is None and not source.is_attended():
+    may_show = source.is_attended() and context.terminal.is_private
+    if recovery_file is None and not may_show:
         store.create(Creation(None if ring else source.new_passphrase()))
         _tell_made(invocation, store, ring)
         context.note("it has no recovery key, since nobody is here to keep it:")

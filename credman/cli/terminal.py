@@ -42,6 +42,9 @@ class SeveralLines(UsageError):
 class Terminal:
     """Args: device: its path; None for none, as in tests and background jobs."""
 
+    is_private = True
+    """What is shown there is saved nowhere."""
+
     def __init__(self, device: str | None = DEVICE) -> None:
         self._device = device
         self._found: list[Any] | None = None  # the modes before the first prompt

@@ -32,6 +32,18 @@ class Secret(str):
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a Secret is not picklable")
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not picklable")
+
+    def __getnewargs__(self) -> NoReturn:
+        raise TypeError("a Secret is not picklable")
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self  # of what is copied with it, nothing else is to fail
+
     def __rich_repr__(self) -> NoReturn:  # pretty-printers fall back to __repr__
         raise AttributeError("a Secret is not shown")
 

@@ -27,7 +27,12 @@ MAX_REQUEST = 64 * 1024
 MAX_WRITE = 8 * 1024 * 1024
 """Bytes of a request that stores something: the largest value, and JSON may write a byte as six."""
 
-RUN, WRITE, READ, HOLD, STATUS, LOCK = b"run", b"write", b"read", b"hold", b"status", b"lock"
+RUN: bytes = b"run"
+WRITE: bytes = b"write"
+READ: bytes = b"read"
+HOLD: bytes = b"hold"
+STATUS: bytes = b"status"
+LOCK: bytes = b"lock"
 
 DONE, EXEC, DECLINED, FAILED = b"done", b"exec", b"declined", b"failed"
 

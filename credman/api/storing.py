@@ -1,0 +1,57 @@
+"""Storing and removing tokens, as the commands do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from credman.api.opening import make_invocation, repeat_warnings, warn
+from credman.api.wanted import Wanted
+from credman.cli.options import load_command
+from credman.core.secret import Secret
+
+
+def add_token(
+    name: str,
+    value: Secret | None,
+    wanted: Wanted,
+    *,
+    provider: str | None = None,
+    variables: Sequence[str] | None = None,
+    replaces: bool = False,
+    checks: bool = True,
+) -> None:
+    """As ``credman add``. Args: value: None: it is asked for."""
+    invocation, said = make_invocation(wanted.env, wanted.profile, value=value)
+    given = {
+        "name": name,
+        "provider": provider,
+        "var": list(variables) if variables else None,
+        "field": None,
+        "expires": None,
+        "rotate_every": None,
+        "command": None,
+        "ttl": None,
+        "shell": False,
+        "isolated": False,
+        "note": "",
+        "replace": replaces,
+        "no_check": not checks,
+        **_shared(wanted, invocation.no_input),
+    }
+    load_command("add").run(invocation, given)
+    if b"has no recovery key" in said:
+        warn("the new vault has no recovery key: credman recovery new, in a terminal")
+    repeat_warnings(said)
+
+
+def remove_token(name: str, wanted: Wanted) -> None:
+    """As ``credman remove --yes``."""
+    invocation, said = make_invocation(wanted.env, wanted.profile)
+    shared = _shared(wanted, invocation.no_input)
+    load_command("remove").run(invocation, {"name": name, "yes": True, **shared})
+    repeat_warnings(said)
+
+
+def _shared(wanted: Wanted, no_input: bool) -> dict[str, object]:
+    rest: dict[str, object] = {"store": None, "passphrase_fd": None, "no_input": no_input}
+    return {"env": wanted.env, "profile": wanted.profile, **rest}
