@@ -26,7 +26,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    suffixes = (".py", ".toml", ".typed", ".bash", ".fish", ".ps1", ".zsh")
+    suffixes = (".py", ".pyi", ".toml", ".typed", ".bash", ".fish", ".ps1", ".zsh")
     source = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "credman").rglob("*")
