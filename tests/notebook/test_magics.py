@@ -217,3 +217,14 @@ def test_the_first_token_makes_a_store_without_showing_a_recovery_key(tmp_path: 
         prompts = [prompt for prompt, _ in kernel.prompts]
         assert prompts[2:] == ["new passphrase: ", "again: "]
     assert credman("get", "hf").text == TOKEN
+
+
+def test_the_magic_stores_the_first_token_and_says_that_there_is_no_recovery_key(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path / "k", CREDMAN_PASSPHRASE=PASSPHRASE) as kernel:
+        kernel.run("%load_ext credman")
+        said = kernel.run("%credman add hf", [TOKEN])
+        assert "stored hf" in said and "has no recovery key" in said and TOKEN not in said
+        assert [is_hidden for _, is_hidden in kernel.prompts] == [True]
+    assert credman("get", "hf").text == TOKEN
