@@ -165,8 +165,7 @@ class _Guard:
             return pass_on(stream, message)
         try:
             safe, parts = self._check(message, buffers or [])
-        except Exception:  # noqa: BLE001
-            # Whatever it is, nothing goes out unchecked.
+        except Exception:  # noqa: BLE001 - whatever it is, nothing goes out unchecked
             safe, parts = {**message, "content": make_blank(kind, message), "metadata": {}}, []
         done = self._original(stream, safe, ident=ident, buffers=parts, track=track)
         is_packed = done is not None and isinstance(done["content"], bytes)
@@ -216,7 +215,7 @@ class _Guard:
             if chunk is None:
                 return sent.stream.release(self.redactor)
             return sent.stream.feed(self.redactor, chunk)
-        except Exception:  # noqa: BLE001
+        except Exception:  # noqa: BLE001 - as above
             return UNCHECKED + "\n" if sent.stream.drop() or chunk else ""
 
     def _begin_in_child(self) -> None:

@@ -301,7 +301,9 @@ class StoreContract:
             grace="7d",
             ids={"id": "17", "name": "credman ☃"},
             finding=finding,
-            exposure=Exposure(MOMENT, later, 12, ("/work/a.json", "/work/☃ \udcff"), NEWER),
+            exposure=Exposure(
+                MOMENT, later, 12, ("/home/alice/a.json", "/home/alice/☃ \udcff"), NEWER
+            ),
         )
         revoked = Version(
             2, VersionState.REVOKED, MOMENT, (), ended_at=later, ended_by="alice, at its page"

@@ -128,168 +128,6 @@ def test_of_several_parts_one_is_named() -> None:
         credman.get("aws", field="PATH")  # which is set, and none of its
 
 
-def test_load_sets_what_libraries_read_and_says_where_from() -> None:
-    credman.add("hf", TOKEN, env="prod", check=False)
-    assert credman.load("HF_TOKEN", env="prod") == {"HF_TOKEN": "store: hf (prod)"}
-    assert os.environ["HF_TOKEN"] == TOKEN
-    assert type(os.environ["HF_TOKEN"]) is str
-    told = subprocess.check_output(["sh", "-c", "printf %s $HF_TOKEN"])
-    assert told.decode() == TOKEN
-
-
-def test_load_keeps_what_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    credman.add("hf", TOKEN, check=False)
-    monkeypatch.setenv("HF_TOKEN", OTHER)
-    assert credman.load("hf") == {"HF_TOKEN": "environment"}
-    assert os.environ["HF_TOKEN"] == OTHER
-    assert credman.load("hf", override=True) == {"HF_TOKEN": "store: hf (default)"}
-    assert os.environ["HF_TOKEN"] == TOKEN
-
-
-def test_load_says_what_it_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    credman.add("hf", TOKEN, env="prod", check=False)
-    monkeypatch.setenv("HF_TOKEN", OTHER)
-    assert credman.load("hf", env="prod") == {"HF_TOKEN": "environment"}
-    assert os.environ["HF_TOKEN"] == OTHER
-    assert credman.load("hf", env="prod", override=True) == {"HF_TOKEN": "store: hf (prod)"}
-    assert os.environ["HF_TOKEN"] == TOKEN
-
-
-def test_load_sets_all_of_a_token_or_nothing() -> None:
-    values = f"ARGILLA_API_URL=https://argilla.example.org\nARGILLA_API_KEY={STRANGE}\n"
-    command("add", "argilla", "--no-check", stdin=values.encode())
-    assert set(credman.load("argilla")) == {"ARGILLA_API_URL", "ARGILLA_API_KEY"}
-    assert os.environ["ARGILLA_API_URL"] == "https://argilla.example.org"
-    os.environ["ARGILLA_API_KEY"] = ""
-    with pytest.raises(NotFound):
-        credman.load("ARGILLA_API_KEY", "nothing")
-    assert os.environ["ARGILLA_API_KEY"] == ""
-
-
-def test_parts_of_two_tokens_are_never_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ARGILLA_API_URL", "https://elsewhere.example.org")
-    with pytest.raises(NotFound, match="ARGILLA_API_KEY not set"):
-        credman.load("argilla")
-    values = f"ARGILLA_API_URL=https://own.example.org\nARGILLA_API_KEY={STRANGE}\n"
-    command("add", "argilla", "--no-check", stdin=values.encode())
-    for env in (None, "default"):
-        with pytest.raises(Refused, match="ARGILLA_API_URL is set to another value"):
-            credman.load(*(["argilla"] if env is None else []), env=env)
-        assert os.environ["ARGILLA_API_KEY"] == ""
-    monkeypatch.setenv("ARGILLA_API_URL", "https://own.example.org")
-    assert credman.load("argilla") == {
-        "ARGILLA_API_URL": "environment",
-        "ARGILLA_API_KEY": "store: argilla (default)",
-    }
-
-
-@pytest.mark.parametrize("name", [TOKEN, f"HF_TOKEN={TOKEN}", "", " ", "ü", "../x", "a b", "a\nb"])
-def test_what_is_no_name_is_refused_and_not_repeated(name: str) -> None:
-    for act in (credman.get, credman.load, credman.which, credman.check, credman.remove):
-        with pytest.raises(UsageError) as caught:
-            act(name)
-        assert TOKEN[4:] not in caught.value.message + caught.value.hint
-
-
-def test_blanks_are_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    credman.add("hf", TOKEN, check=False)
-    monkeypatch.setenv("HF_TOKEN", " \n")
-    assert credman.get("hf") == TOKEN
-
-
-def test_a_closed_standard_input_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
-    credman.add("hf", TOKEN, check=False)
-    for stdin in (None, object()):
-        monkeypatch.setattr(sys, "stdin", stdin)
-        assert credman.get("hf") == TOKEN
-
-
-def test_an_older_name_of_a_variable_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HUGGING_FACE_HUB_TOKEN", OTHER)
-    assert credman.get("hf") == OTHER
-    assert credman.which("hf").variable == "HUGGING_FACE_HUB_TOKEN"
-
-
-def test_load_takes_a_whole_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    credman.add("hf", TOKEN, check=False)
-    credman.add("openai", STRANGE, env="prod", check=False)
-    monkeypatch.setenv("HF_TOKEN", OTHER)
-    assert credman.load(env="prod") == {
-        "HF_TOKEN": "environment",
-        "OPENAI_API_KEY": "store: openai (prod)",
-    }
-    assert (os.environ["HF_TOKEN"], os.environ["OPENAI_API_KEY"]) == (OTHER, STRANGE)
-
-
-def test_a_file_is_not_loaded() -> None:
-    command("add", "gcp", "--no-check", stdin=b'{"type": "service_account"}')
-    with pytest.raises(Refused, match="is a file"):
-        credman.load("gcp")
-
-
-def test_an_environment_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    credman.add("hf", TOKEN, env="prod", check=False)
-    monkeypatch.setenv("HF_TOKEN", OTHER)
-    monkeypatch.delenv("OPENAI_API_KEY")
-    credman.add("openai", STRANGE, env="prod", check=False)
-
-    def fail() -> None:
-        with credman.env("prod"):
-            assert (os.environ["HF_TOKEN"], os.environ["OPENAI_API_KEY"]) == (TOKEN, STRANGE)
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-    assert os.environ["HF_TOKEN"] == OTHER and "OPENAI_API_KEY" not in os.environ
-
-
-def test_two_environments_at_once_leave_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    credman.add("hf", TOKEN, env="prod", check=False)
-    credman.add("hf", STRANGE, env="dev", check=False)
-    monkeypatch.delenv("HF_TOKEN")
-    first, second = credman.env("prod"), credman.env("dev")
-    first.__enter__()
-    second.__enter__()
-    assert os.environ["HF_TOKEN"] == STRANGE
-    first.__exit__(None, None, None)  # the other one is still there
-    assert os.environ["HF_TOKEN"] == STRANGE
-    second.__exit__(None, None, None)
-    assert "HF_TOKEN" not in os.environ
-
-
-def test_what_was_loaded_is_looked_up_again() -> None:
-    credman.add("hf", TOKEN, check=False)
-    assert credman.load("hf") == credman.load("hf") == {"HF_TOKEN": "store: hf (default)"}
-    command("rotate", "hf", "--no-check", stdin=OTHER.encode())
-    assert credman.get("hf") == OTHER
-    assert credman.load("hf") == {"HF_TOKEN": "store: hf (default)"}
-    assert os.environ["HF_TOKEN"] == OTHER
-    command("revoke", "hf", "--version", "2", "--compromised", "--yes")
-    with pytest.raises(Refused):
-        credman.get("hf")
-
-
-def test_what_was_loaded_stays_where_the_store_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    credman.add("hf", TOKEN, check=False)
-    credman.load("hf")
-    monkeypatch.delenv("CREDMAN_PASSPHRASE")
-    assert credman.get("hf") == TOKEN
-
-
-def test_to_look_where_it_is_makes_nothing(tmp_path: Path) -> None:
-    made = tmp_path / "made"
-    script = tmp_path / "make.sh"
-    script.write_text(f"#!/bin/sh\necho x >> {made}\necho {STRANGE}\n")
-    script.chmod(0o700)
-    command(
-        "add", "tmp", "--var", "TMP_TOKEN", "--no-check", "--command", str(script), "--ttl", "2s"
-    )
-    before = made.read_text()
-    time.sleep(2.1)
-    assert (credman.which("tmp").source or "").startswith("store: tmp (default)")
-    assert made.read_text() == before
-
-
 def test_threads_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     credman.add("hf", TOKEN, env="prod", check=False)
     monkeypatch.setenv("HF_TOKEN", OTHER)
@@ -408,3 +246,38 @@ def test_names_are_those_of_the_contract() -> None:
     assert names <= set(dir(credman)) and names <= set(credman.__all__)
     with pytest.raises(AttributeError):
         credman.nothing  # type: ignore[attr-defined]  # noqa: B018
+
+
+@pytest.mark.parametrize("name", [TOKEN, f"HF_TOKEN={TOKEN}", "", " ", "ü", "../x", "a b", "a\nb"])
+def test_what_is_no_name_is_refused_and_not_repeated(name: str) -> None:
+    for act in (credman.get, credman.load, credman.which, credman.check, credman.remove):
+        with pytest.raises(UsageError) as caught:
+            act(name)
+        assert TOKEN[4:] not in caught.value.message + caught.value.hint
+
+
+def test_a_closed_standard_input_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+    credman.add("hf", TOKEN, check=False)
+    for stdin in (None, object()):
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert credman.get("hf") == TOKEN
+
+
+def test_blanks_are_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    credman.add("hf", TOKEN, check=False)
+    monkeypatch.setenv("HF_TOKEN", " \n")
+    assert credman.get("hf") == TOKEN
+
+
+def test_to_look_where_it_is_makes_nothing(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    script = tmp_path / "make.sh"
+    script.write_text(f"#!/bin/sh\necho x >> {made}\necho {STRANGE}\n")
+    script.chmod(0o700)
+    command(
+        "add", "tmp", "--var", "TMP_TOKEN", "--no-check", "--command", str(script), "--ttl", "2s"
+    )
+    before = made.read_text()
+    time.sleep(2.1)
+    assert (credman.which("tmp").source or "").startswith("store: tmp (default)")
+    assert made.read_text() == before

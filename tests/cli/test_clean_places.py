@@ -14,26 +14,9 @@ import pytest
 
 from tests.cli.cleanings import CHECKPOINT, begin_history, clean, read_tree
 from tests.cli.harness import PROGRAM
-from tests.cli.scans import TOKEN, keep_patterns, make_project, store
+from tests.cli.scans import TOKEN, store
 
-
-@pytest.fixture(autouse=True)
-def _surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep_patterns()
-    (tmp_path / "tmp").mkdir()
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "work"
-    made.mkdir()
-    return made
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    return make_project(tmp_path, TOKEN)
+pytestmark = pytest.mark.usefixtures("kept_patterns", "own_temporary")
 
 
 @pytest.mark.parametrize(

@@ -13,26 +13,9 @@ import pytest
 
 from tests.cli.cleanings import clean
 from tests.cli.harness import credman
-from tests.cli.scans import OTHER, STRANGE, TOKEN, keep_patterns, make_project, store
+from tests.cli.scans import OTHER, STRANGE, TOKEN, store
 
-
-@pytest.fixture(autouse=True)
-def _surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep_patterns()
-    (tmp_path / "tmp").mkdir()
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "work"
-    made.mkdir()
-    return made
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    return make_project(tmp_path, TOKEN)
+pytestmark = pytest.mark.usefixtures("kept_patterns", "own_temporary")
 
 
 def test_what_is_stored_nowhere_is_found_in_other_forms_as_well(folder: Path) -> None:

@@ -87,7 +87,7 @@ def test_the_command_for_what_has_no_date_works_as_it_stands(
     assert f"no date for {first}" not in due(code=0).stderr
 
 
-PLACE = "/work/training_params.json"
+PLACE = "/home/alice/training_params.json"
 FOUND = make("hf", place=("prod", "default"), rotate_every="90d", exposure=found(PLACE, count=3))
 RETIRED = replace(RETIRING, retiring_at=day(-1), exposure=found(PLACE))
 

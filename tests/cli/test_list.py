@@ -131,7 +131,7 @@ def test_rotation(age: float, every: str, cell: str, note: str) -> None:
     assert f"every {every}, {cell}" in look("show", "x").text
 
 
-PLACES = ("/work/training_params.json", "/work/a \x1b[2J\udcff.ipynb")
+PLACES = ("/home/alice/training_params.json", "/home/alice/a \x1b[2J\udcff.ipynb")
 
 
 def found(count: int = 3, days: float = 2.1) -> Exposure:
@@ -201,7 +201,7 @@ def test_show_says_in_which_files_it_was_found() -> None:
     at = next(n for n, line in enumerate(lines) if line.split()[:1] == ["exposed"])
     assert lines[at].split("  ")[-1] == "found in 3 files, first 2 d ago, last just now"
     assert [line.strip() for line in lines[at + 1 : at + 4]] == [
-        PLACES[0], "/work/a \\u{1b}[2J\\u{dcff}.ipynb", "and 1 more",
+        PLACES[0], "/home/alice/a \\u{1b}[2J\\u{dcff}.ipynb", "and 1 more",
     ]  # fmt: skip
     token = json.loads(look("show", "x", "--json").text)["token"]
     assert token["exposure"]["places"] == list(PLACES) and token["exposure"]["count"] == 3

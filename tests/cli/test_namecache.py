@@ -96,7 +96,7 @@ def test_what_a_provider_said_besides_stays_in_the_vault() -> None:
 
 
 def test_where_a_version_was_found_stays_in_the_vault() -> None:
-    exposure = Exposure(day(-3), day(-1), 12, ("/work/PLACE",), {"newer": "WORD"})
+    exposure = Exposure(day(-3), day(-1), 12, ("/home/alice/PLACE",), {"newer": "WORD"})
     token = make_token(old=(make_version(30, state=VersionState.RETIRING, exposure=exposure),))
     record: Any = token_to_json(token)
     assert record["versions"][0]["exposure"] == {"at": "2026-11-19T12:00:00Z", "count": 12}

@@ -12,27 +12,12 @@ from typing import Any
 import pytest
 
 from tests.cli.harness import PASSPHRASE, credman, make_vault
-from tests.cli.scans import OTHER, TOKEN, findings, keep_patterns, make_project, scan, store
+from tests.cli.scans import OTHER, TOKEN, findings, scan, store
 
 CHECKPOINT = ".ipynb_checkpoints/training_params-checkpoint.json"
 
 
-@pytest.fixture(autouse=True)
-def _compiled() -> None:
-    keep_patterns()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Apart from the test's home."""
-    made = tmp_path / "work"
-    made.mkdir()
-    return made
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    return make_project(tmp_path, TOKEN)
+pytestmark = pytest.mark.usefixtures("kept_patterns")
 
 
 def test_a_stored_value_is_named_and_what_to_do(project: Path) -> None:

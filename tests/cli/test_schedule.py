@@ -247,7 +247,7 @@ def test_an_unfinished_rotation_is_no_hindrance_and_is_left_as_it_is() -> None:
 
 
 def test_that_it_was_found_hides_none_of_its_dates() -> None:
-    token = make(rotate_every="90d", expires_at=day(30), exposure=found("/work/a.json"))
+    token = make(rotate_every="90d", expires_at=day(30), exposure=found("/home/alice/a.json"))
     plant(token)
     outcome = credman("schedule", "api", "--json", passphrase=str(PASSPHRASE))
     said = json.loads(outcome.text)["schedule"]

@@ -32,7 +32,11 @@ from tests.stores.rings import make_ring, open_ring
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=3)
 HF, GITLAB = (TokenKey("default", "default", name) for name in ("hf", "gitlab"))
-A, B, C = "/work/a.json", "/work/.ipynb_checkpoints/a-checkpoint.json", "/work/\udcff ☃.ipynb"
+A, B, C = (
+    "/home/alice/a.json",
+    "/home/alice/.ipynb_checkpoints/a-checkpoint.json",
+    "/home/alice/\udcff ☃.ipynb",
+)
 
 
 def open_session(store: Store) -> Session:
@@ -76,7 +80,7 @@ def test_what_was_known_is_joined_and_no_path_counts_twice(tmp_path: Path) -> No
     mark(tmp_path, A, B)
     expose(open_session(open_vault(tmp_path)), {(HF, 1): [B, C]}, LATER)
     assert find(open_vault(tmp_path)) == Exposure(NOW, LATER, 3, (A, B, C))
-    many = [f"/work/{number}" for number in range(20)]
+    many = [f"/home/alice/{number}" for number in range(20)]
     for _ in range(2):
         expose(open_session(open_vault(tmp_path)), {(HF, 1): [A, B, C, *many]}, LATER)
         exposure = find(open_vault(tmp_path))

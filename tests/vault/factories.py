@@ -72,7 +72,7 @@ def make_full_document() -> Document:
     key = TokenKey("prod", "work", "example")
     extra: Mapping[str, object] = {"newer": [1, None, {"deep": True}, 0.5, "\u20ac"]}
     finding = Finding(Liveness.LIVE, MOMENT, "alice", "user-7", "read, write", extra)
-    exposure = Exposure(MOMENT, MOMENT, 3, ("/work/a.json", "/work/\udcff b"), extra)
+    exposure = Exposure(MOMENT, MOMENT, 3, ("/home/alice/a.json", "/home/alice/\udcff b"), extra)
     versions = tuple(
         Version(
             number,

@@ -117,7 +117,14 @@ WRONG_INSTANTS: tuple[object, ...] = (
 NO_TEXTS: tuple[object, ...] = (1, True, [], {})
 NO_OBJECTS: tuple[object, ...] = (1, "x", True, [])
 NO_COUNTS: tuple[object, ...] = (None, True, -1, 1.0, 2**53, "3", [])
-NO_PLACES: tuple[object, ...] = (None, "/work", {"0": "/work"}, ["/work", None], [7], [["/work"]])
+NO_PLACES: tuple[object, ...] = (
+    None,
+    "/home/alice",
+    {"0": "/home/alice"},
+    ["/home/alice", None],
+    [7],
+    [["/home/alice"]],
+)
 DAMAGED: dict[str, Damage] = {
     **{
         f"{key} is {wrong!r}": set_version(CURRENT, **{key: wrong})

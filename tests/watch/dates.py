@@ -117,7 +117,7 @@ def expose(token: Token, count: int = 3, *, since: float = -2, number: int | Non
         number: of the version; None: the current one.
     """
     number = token.current.number if number is None else number
-    exposure = Exposure(day(since), day(since), count, ("/work/a.json",))
+    exposure = Exposure(day(since), day(since), count, ("/home/alice/a.json",))
     versions = (replace(v, exposure=exposure) if v.number == number else v for v in token.versions)
     return replace(token, versions=tuple(versions))
 
@@ -142,7 +142,9 @@ WRITTEN = st.sampled_from([None, OFF, "1d", "90d", "3mo", "1y", "9999y", "9999w"
 INTERVALS = st.sampled_from([None, Interval(days=1), Interval(days=90), Interval(months=119_988)])
 
 
-EXPOSURES = st.builds(Exposure, MOMENTS, MOMENTS, st.integers(1, 99), st.just(("/work/a.json",)))
+EXPOSURES = st.builds(
+    Exposure, MOMENTS, MOMENTS, st.integers(1, 99), st.just(("/home/alice/a.json",))
+)
 
 
 @st.composite

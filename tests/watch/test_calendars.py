@@ -123,7 +123,7 @@ def test_what_was_found_takes_the_place_of_the_date_and_says_where_to_nobody() -
     with zone("UTC"):
         text = render([expose(token)])
         (event,) = read_events(text)
-    assert event["uid"] not in before and "/work" not in text
+    assert event["uid"] not in before and "/home/alice" not in text
     assert (event["summary"], event["description"]) == ("rotate hf", "credman rotate hf")
     assert start(event) == date(2026, 11, 20) and alarms(event) == [MORNING]
     (again,) = events([expose(token, 12, since=-5)], day(3))
