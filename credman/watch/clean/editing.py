@@ -79,8 +79,8 @@ class Rewrite:
         after: all of it.
         text: what it was, as UTF-8 where it was something wider.
         edits: what differs, in the text.
-    spots: what was found, in the text.
-    left: what stays in it all the same.
+        spots: what was found, in the text.
+        left: what stays in it all the same.
     """
 
     after: bytes = field(repr=False)
