@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import itertools
 import os
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +19,18 @@ pytest_plugins = ("tests.oskeyring.copies", "tests.cli.crontabs")
 # The same key as computing it again: whatever it depends on is in its arguments.
 _derive, _derive_once = slots._derive, functools.cache(slots._derive)
 KEPT = ("PATH", "LANG", "TZ", "CREDMAN_TEST_REQUIRE", "COVERAGE_PROCESS_START")
+
+
+def pytest_configure() -> None:
+    # What "nohup make test &" ignores would be ignored by all that the tests start and stop.
+    with contextlib.suppress(ValueError):  # only the main thread may have handlers
+        for number, usual in (
+            (signal.SIGINT, signal.default_int_handler),
+            (signal.SIGHUP, signal.SIG_DFL),
+            (signal.SIGTERM, signal.SIG_DFL),
+        ):
+            if signal.getsignal(number) is signal.SIG_IGN:
+                signal.signal(number, usual)
 
 
 @pytest.fixture(scope="session")
