@@ -234,7 +234,10 @@ def check(name: str, *, env: str | None = None, profile: str | None = None) -> C
 
     with opened(env, profile) as store:
         token = store.session.token(name)
-        [checked] = check_tokens(store.session, store.invocation.providers, [token])
+        invocation = store.invocation
+        [checked] = check_tokens(
+            store.session, invocation.providers, [token], apart=invocation.apart
+        )
         remember_if_possible(store.session, [checked])
     verdict = checked.verdict
     return Check(

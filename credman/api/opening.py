@@ -12,13 +12,14 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 
 from credman.cli.context import Context, Input, Output, visible
 from credman.cli.options import Invocation
 from credman.cli.terminal import Terminal
 from credman.core import wire
+from credman.core.errors import Interrupted
 from credman.core.runtimes import Runtime, detect
 from credman.core.secret import Secret
 from credman.session import Session
@@ -29,6 +30,20 @@ LOCK = threading.RLock()
 
 class CredmanWarning(UserWarning):
     """What credman has to warn of, such as a token that ends soon."""
+
+
+class _OwnTerminal(Terminal):
+    """That of the process, which is as it was after every prompt: nobody tells when the last one is
+    over. Ctrl-C is what it is everywhere in Python: no error that a program would catch, to go
+    on."""
+
+    def _ask(self, descriptor: int, prompt: bytes, *, hidden: bool) -> bytes:
+        try:
+            return super()._ask(descriptor, prompt, hidden=hidden)
+        except Interrupted as error:
+            raise KeyboardInterrupt(error.message) from None
+        finally:
+            self.release()
 
 
 class _KernelTerminal(Terminal):
@@ -66,6 +81,9 @@ class _Invocation(Invocation):
         agent."""
         if self._source is not None:
             self._source.close()
+
+    def apart(self) -> AbstractContextManager[None]:
+        return _apart()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +161,7 @@ def make_invocation(
         environ=visible(inherited),
         inherited=inherited,
         cwd=_find_cwd(),
-        terminal=_KernelTerminal(can_ask=runtime.can_ask) if in_kernel else Terminal(),
+        terminal=_KernelTerminal(can_ask=runtime.can_ask) if in_kernel else _OwnTerminal(),
         read_descriptor=_refuse_descriptor,
         may_use_agent=True,
     )
@@ -174,6 +192,21 @@ def opened(env: str | None, profile: str | None) -> Iterator[Opened]:
         for warning in found.session.warnings:
             warn(warning)
         found.session.warnings.clear()
+
+
+@contextmanager
+def _apart() -> Iterator[None]:
+    """Within it, other threads may use the sessions; this one does not."""
+    lock, times = LOCK, 0
+    with suppress(RuntimeError):  # it is not this thread's
+        while True:
+            lock.release()
+            times += 1
+    try:
+        yield
+    finally:
+        for _ in range(times):
+            lock.acquire()
 
 
 def warn(text: str) -> None:

@@ -27,9 +27,10 @@ from credman.cli.giving import prepare_token
 from credman.cli.values import find_provider
 from credman.core.errors import CredmanError, Locked, NotFound, Refused, Unavailable, UsageError
 from credman.core.model import Token
-from credman.core.names import check_variable_grammar, variable_from_name
+from credman.core.names import check_variable_grammar, is_denied_variable, variable_from_name
 from credman.core.secret import Secret
 from credman.core.standing import find_bar
+from credman.providers.catalogue import Catalogue
 
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 ENVIRONMENT = "environment"
@@ -107,16 +108,29 @@ def _guess_variables(wanted: Wanted, *, is_all: bool) -> list[str]:
     invocation, _ = make_invocation(wanted.env, wanted.profile)
     names = invocation.recall_names()
     tokens = () if names is None else names.tokens
+    catalogue = invocation.context.catalogue
     for token in tokens:
         if token.key.name.casefold() == name.casefold():
-            return list(token.variables) if is_all else [token.variables[0]]
-    provider = invocation.context.catalogue.find(name)
+            return list(token.variables) if is_all else _list_same(catalogue, token)
+    provider = catalogue.find(name)
     if provider is None:
         return [variable_from_name(name)]
     if is_all:
         return [f.variables[0] for f in provider.fields if not f.optional]
     main = provider.main_field or provider.fields[0]
     return [*main.variables, *main.also]
+
+
+def _list_same(catalogue: Catalogue, token: Token) -> list[str]:
+    """Returns: the first variable of a token, and those that carry the same for its provider."""
+    first = token.variables[0]
+    provider = catalogue.find(token.provider) if token.provider else None
+    known = None if provider is None else provider.find_field(first)
+    return (
+        [first]
+        if known is None
+        else [*{first: 0, **dict.fromkeys((*known.variables, *known.also))}]
+    )
 
 
 def _is_part(wanted: Wanted) -> bool:
@@ -157,9 +171,18 @@ def _list_public(variables: Iterable[str]) -> set[str]:
     for variable in variables:
         provider = find_provider(catalogue, [variable])
         known = None if provider is None else provider.find_field(variable)
-        if known is not None and not known.secret:
+        if (known is not None and not known.secret) or _is_no_secret(variable):
             found.add(variable)
     return found
+
+
+def _is_no_secret(variable: str) -> bool:
+    # What no token is ever stored under, such as HOME; and the path of a file, such as that of a
+    # key: to take it out of every output would harm, and hide nothing.
+    if is_denied_variable(variable) and not variable.startswith("CREDMAN_"):
+        return True
+    value = os.environ.get(variable, "")
+    return os.path.isabs(value) and os.path.exists(value)
 
 
 def _take_from_store(
@@ -308,19 +331,16 @@ def _take_from_person(
     if not find_runtime().can_ask or not terminal.is_available():
         found.tried.append(("a prompt", "nobody is here to answer"))
         return False
-    try:
-        for variable in asked:
-            value = terminal.read_hidden(f"{variable} (hidden): ")
-            if not value:
-                found.tried.append(("a prompt", "nothing was typed"))
-                return False
-            found.add(variable, value, _TYPED)
-            _typed[variable] = value
-        may_keep = len(asked) == 1 and find_runtime().can_write
-        if may_keep and terminal.confirm("keep it in credman?"):
-            _keep(wanted, asked[0], found.values[asked[0]])
-    finally:
-        terminal.release()
+    for variable in asked:
+        value = terminal.read_hidden(f"{variable} (hidden): ")
+        if not value:
+            found.tried.append(("a prompt", "nothing was typed"))
+            return False
+        found.add(variable, value, _TYPED)
+        _typed[variable] = value
+    may_keep = len(asked) == 1 and find_runtime().can_write
+    if may_keep and terminal.confirm("keep it in credman?"):
+        _keep(wanted, asked[0], found.values[asked[0]])
     return True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 from credman.cli.context import Context
@@ -56,7 +57,10 @@ def _renew(invocation: Invocation, session: Session, token: Token) -> bool:
 
     refuse_recursion(token.key, environ)
     try:
-        with hold_token(invocation, token.key, seconds=COMMAND_SECONDS + 5):
+        with ExitStack() as stack:
+            held = hold_token(invocation, token.key, seconds=COMMAND_SECONDS + 5)
+            with invocation.apart():  # whoever has it may need the sessions to give it back
+                stack.enter_context(held)
             session.refresh()
             found = session.token(token.key.name)
             if not is_due(found, now):
@@ -96,15 +100,16 @@ def _run(
     recipe, name, fields = token.recipe, token.key.name, token.present_fields
     if recipe is None:
         return False
-    values, ends_at = run_recipe(
-        recipe,
-        fields,
-        key=token.key,
-        environ=environ,
-        cwd=context.cwd,
-        now=now,
-        optional=list_optional(context, token),
-    )
+    with invocation.apart():
+        values, ends_at = run_recipe(
+            recipe,
+            fields,
+            key=token.key,
+            environ=environ,
+            cwd=context.cwd,
+            now=now,
+            optional=list_optional(context, token),
+        )
     number = token.next_number
 
     def change(stored: Token) -> Token:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -181,6 +182,11 @@ class Invocation:
         folder = self.context.paths.providers
         rules = make_rules(self.config, folder, environments, names.tokens)
         return due(names.tokens, now, rules)
+
+    def apart(self) -> AbstractContextManager[None]:
+        """Entered around what may take long and uses no session, such as asking a provider: where
+        several threads share sessions, others have their turn."""
+        return nullcontext()
 
     def open_session(self) -> Session:
         config, environ = self.config, self.context.environ

@@ -221,10 +221,22 @@ def _read(words: Sequence[str], flags: Sequence[str] = (), needs: str = "") -> _
 
 
 def _is_environment(name: str) -> bool:
+    """Raises: UsageError: a token has that name as well."""
     from credman.api.opening import opened
 
+    folded = name.casefold()
     try:
         with opened(None, None) as store:
-            return name.casefold() in {e.casefold() for e in store.session.environments()}
+            session = store.session
+            is_environment = folded in {e.casefold() for e in session.environments()}
+            same = [t for t in session.visible() if t.key.name.casefold() == folded]
     except CredmanError:
         return False
+    if is_environment and same:
+        place = same[0].key.environment
+        raise UsageError(
+            f"{name} is an environment, and a token",
+            hint=f"%credman load -e {name} loads the environment, "
+            f"%credman load {name} -e {place} the token",
+        )
+    return is_environment

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from credman.core.errors import CredmanError
@@ -41,12 +42,14 @@ def check_tokens(
     tokens: Sequence[Token],
     *,
     tick: Callable[[], None] = lambda: None,
+    apart: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> list[Checked]:
     """Asks about the current versions; one value that stands under several names is asked about
     once.
 
     Args:
         tick: called after each token.
+        apart: entered while the session is not used.
 
     Returns:
         In the order of ``tokens``.
@@ -69,10 +72,11 @@ def check_tokens(
         for t in tokens
         if not t.current.fields
     }
-    for question, verdict in _ask_all(providers, list(questions.values())):
-        for token in question.tokens:
-            found[token.key] = verdict
-            tick()
+    with apart():
+        for question, verdict in _ask_all(providers, list(questions.values())):
+            for token in question.tokens:
+                found[token.key] = verdict
+                tick()
     return [Checked(t, t.current.number, found[t.key]) for t in tokens]
 
 

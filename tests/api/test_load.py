@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 import credman
+from credman.api import handed
 from credman.core.errors import NotFound, Refused
 from tests.cli.harness import PASSPHRASE
 from tests.cli.harness import credman as command
@@ -155,3 +158,34 @@ def test_what_was_loaded_stays_where_the_store_is_closed(monkeypatch: pytest.Mon
     credman.load("hf")
     monkeypatch.delenv("CREDMAN_PASSPHRASE")
     assert credman.get("hf") == TOKEN
+
+
+def test_what_is_no_secret_is_kept_out_of_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = tmp_path / "key.json"
+    key.touch()
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
+    monkeypatch.setenv("MY_OWN_KEY", STRANGE)
+    told: list[dict[str, str]] = []
+
+    def listener(values: Mapping[str, str]) -> None:
+        told.append(dict(values))
+
+    credman.load("HOME", "GOOGLE_APPLICATION_CREDENTIALS", "MY_OWN_KEY")
+    handed.listen(listener)
+    handed.stop(listener)
+    [known] = told
+    assert STRANGE in known.values()
+    assert not {os.environ["HOME"], str(key)} & {*known.values()}
+
+
+def test_an_older_variable_of_a_provider_counts_also_for_what_is_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HUGGING_FACE_HUB_TOKEN", OTHER)
+    assert credman.get("hf") == OTHER
+    credman.add("hf", TOKEN, check=False)
+    assert credman.get("hf") == OTHER
+    credman.add("mine", STRANGE, provider="huggingface", variable="MY_TOKEN", check=False)
+    assert credman.get("mine") == STRANGE  # not one of the provider's

@@ -168,6 +168,18 @@ def test_help_and_wrong_turns(tmp_path: Path) -> None:
         assert "credman" not in kernel.run("%unload_ext credman\n%lsmagic")
 
 
+def test_of_a_token_and_an_environment_of_one_name_nobody_guesses(tmp_path: Path) -> None:
+    credman("add", "openai", "-e", "prod", "--no-check", stdin=STRANGE.encode())
+    credman("add", "prod", "--var", "PROD_KEY", "--no-check", stdin=OTHER.encode())
+    with running(tmp_path / "k", CREDMAN_PASSPHRASE=PASSPHRASE) as kernel:
+        said = kernel.run("%load_ext credman\n%credman load prod")
+        assert "prod is an environment, and a token" in said
+        assert "%credman load -e prod" in said and "%credman load prod -e default" in said
+        assert kernel.run("%credman load prod -e default") == "PROD_KEY  store: prod (default)\n"
+        said = kernel.run("%credman load -e prod")
+        assert "OPENAI_API_KEY  store: openai (prod)" in said
+
+
 def test_this_notebook_is_looked_through(tmp_path: Path) -> None:
     credman("add", "hf", "--no-check", stdin=TOKEN.encode())
     notebook = tmp_path / "train.ipynb"
