@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from credman.api import handed
-from credman.notebook.magics import WORDS, Magics
+from credman.notebook.completing import list_words, make_matcher
+from credman.notebook.magics import HELP, Magics
 from credman.notebook.redacting import Redactor, install, uninstall
 
 _extensions: dict[int, _Extension] = {}
@@ -16,18 +17,39 @@ _extensions: dict[int, _Extension] = {}
 class _Extension:
     def __init__(self, shell: Any) -> None:
         self._shell = shell
+        self._matcher: Callable[[Any], Any] | None = None
 
     def begin(self) -> None:
         magics = Magics(self._shell, self.redact)
-        self._shell.register_magic_function(magics.run, "line", "credman")
-        self._shell.register_magic_function(magics.run_cell, "cell", "credman")
-        self._shell.set_hook("complete_command", _complete, str_key="%credman")
+
+        def run(line: str) -> None:
+            magics.run(line)
+
+        def run_cell(line: str, cell: str) -> None:
+            magics.run_cell(line, cell)
+
+        run.__doc__ = run_cell.__doc__ = f"\n{HELP}"  # what %credman? shows
+        self._shell.register_magic_function(run, "line", "credman")
+        self._shell.register_magic_function(run_cell, "cell", "credman")
+        self._add_completion()
         self.redact(True)
 
     def end(self) -> None:
         self.redact(False)
         for kind in ("line", "cell"):
             self._shell.magics_manager.magics[kind].pop("credman", None)
+        matchers = getattr(self._shell.Completer, "custom_matchers", [])
+        if self._matcher in matchers:
+            matchers.remove(self._matcher)
+
+    def _add_completion(self) -> None:
+        if self._matcher is not None:
+            return
+        try:
+            self._matcher = make_matcher()
+            self._shell.Completer.custom_matchers.append(self._matcher)
+        except (ImportError, AttributeError):
+            self._shell.set_hook("complete_command", _complete, str_key="%credman")
 
     def redact(self, is_on: bool) -> str:
         """Returns: what came of it, in words."""
@@ -57,21 +79,5 @@ def unload_ipython_extension(shell: Any) -> None:
 
 
 def _complete(shell: Any, event: Any) -> list[str]:
-    """Returns: what may come next; nothing that is stored is opened for it."""
     del shell
-    before = event.line[: len(event.line) - len(event.symbol)].split()
-    if len(before) == 1:
-        return list(WORDS)
-    if len(before) == 2 and before[1] in ("load", "which", "check"):
-        return _list_names()
-    return ["on", "off"] if before[1:] == ["redact"] else []
-
-
-def _list_names() -> list[str]:
-    from credman.api.opening import make_invocation
-
-    names = make_invocation(None, None)[0].recall_names()
-    if names is None:
-        return []
-    found = {token.key.name for token in names.tokens}
-    return sorted(found | {v for token in names.tokens for v in token.variables})
+    return list_words(event.text_until_cursor)

@@ -18,8 +18,9 @@ from credman.api import handed
 from credman.api.resolving import ask_vault_anew
 from credman.core.errors import CredmanError, NotFound, UsageError
 from credman.core.names import looks_like_value
+from credman.notebook.completing import WORDS
 
-_HELP = """\
+HELP = """\
 %credman                      what is loaded, and from where
 %credman load NAME… [-e ENV] [-o]   set variables (-o: also those that are set); load ENV: all of it
 %credman add NAME [-e ENV]    store a token; the value is asked for, hidden
@@ -33,7 +34,6 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}", re.ASCII)
 _SIGNS = re.compile(r"[\s=:,;'\"\\/@]+")
 _TAKEN_OUT = "# %credman: taken out"
 _UPDATE = "UPDATE history SET source = ?, source_raw = ? WHERE session = ? AND line = ?"
-WORDS = ("load", "add", "list", "which", "check", "scan", "redact", "help")
 
 
 class Magics:
@@ -93,7 +93,7 @@ class Magics:
 
     def _help(self, words: Sequence[str]) -> None:
         _refuse_more(words)
-        print(_HELP)
+        print(HELP)
 
     def _load(self, words: Sequence[str]) -> None:
         names, env, flags = _read(words, flags=("-o",))
