@@ -17,9 +17,10 @@ from typing import TypeVar, overload
 
 from credman.api import handed, layers
 from credman.api.opening import find_runtime, opened
-from credman.api.resolving import ENVIRONMENT, fail, guess_variable, resolve
+from credman.api.resolving import ENVIRONMENT, fail, resolve
 from credman.api.results import Check, Info, Resolution
 from credman.api.storing import add_token, remove_token
+from credman.api.variables import guess_variable
 from credman.api.wanted import Found, Wanted
 from credman.core.errors import Refused, UsageError
 from credman.core.model import TokenKey

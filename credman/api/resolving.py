@@ -8,8 +8,7 @@ value is taken from elsewhere in its place.
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from credman.api import handed
@@ -22,17 +21,22 @@ from credman.api.opening import (
     warn,
 )
 from credman.api.storing import add_token
+from credman.api.variables import (
+    VARIABLE,
+    guess_variable,
+    guess_variables,
+    is_part,
+    list_others,
+    list_public,
+)
 from credman.api.wanted import Found, Wanted
 from credman.cli.giving import prepare_token
 from credman.cli.values import find_provider
 from credman.core.errors import CredmanError, Locked, NotFound, Refused, Unavailable, UsageError
 from credman.core.model import Token
-from credman.core.names import check_variable_grammar, is_denied_variable, variable_from_name
 from credman.core.secret import Secret
 from credman.core.standing import find_bar
-from credman.providers.catalogue import Catalogue
 
-_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 ENVIRONMENT = "environment"
 """What a variable that was set already comes from."""
 _TYPED = "typed"
@@ -64,9 +68,9 @@ def resolve(
         CredmanError: the store is damaged, or there is no environment of this name.
     """
     found = Found()
-    variables = _guess_variables(wanted, is_all=is_all)
-    counts = not (wanted.means_store or overrides) and _is_part(wanted)
-    if counts and _take_from_environment(found, variables, is_all=is_all):
+    variables = guess_variables(wanted, is_all=is_all)
+    counts = not (wanted.means_store or overrides) and is_part(wanted)
+    if counts and _take_from_environment(found, variables, wanted, is_all=is_all):
         return found
     if _take_from_store(found, wanted, overrides=overrides, is_all=is_all, only_looks=only_looks):
         return found
@@ -86,7 +90,7 @@ def resolve(
 def fail(wanted: Wanted, found: Found) -> NotFound:
     """Returns: the error that names every place that was looked at."""
     looked = ", ".join(f"{place} ({why})" for place, why in found.tried)
-    name = wanted.name if not _VARIABLE.fullmatch(wanted.name) else wanted.name.lower()
+    name = wanted.name if not VARIABLE.fullmatch(wanted.name) else wanted.name.lower()
     place = "" if wanted.env is None else f" -e {wanted.env}"
     place += "" if wanted.profile is None else f" -p {wanted.profile}"
     other = "" if wanted.means_store else f", or set {guess_variable(wanted)}"
@@ -94,66 +98,28 @@ def fail(wanted: Wanted, found: Found) -> NotFound:
     return NotFound(f"no token {wanted.name}: looked in {looked}", hint=hint)
 
 
-def guess_variable(wanted: Wanted) -> str:
-    """Returns: the variable that carries it, as far as it is known without opening the store."""
-    return _guess_variables(wanted, is_all=False)[0]
-
-
-def _guess_variables(wanted: Wanted, *, is_all: bool) -> list[str]:
-    if wanted.field is not None:
-        return [check_variable_grammar(wanted.field)]
-    name = wanted.name
-    if _VARIABLE.fullmatch(name):
-        return [name]
-    invocation, _ = make_invocation(wanted.env, wanted.profile)
-    names = invocation.recall_names()
-    tokens = () if names is None else names.tokens
-    catalogue = invocation.context.catalogue
-    for token in tokens:
-        if token.key.name.casefold() == name.casefold():
-            return list(token.variables) if is_all else _list_same(catalogue, token)
-    provider = catalogue.find(name)
-    if provider is None:
-        return [variable_from_name(name)]
-    if is_all:
-        return [f.variables[0] for f in provider.fields if not f.optional]
-    main = provider.main_field or provider.fields[0]
-    return [*main.variables, *main.also]
-
-
-def _list_same(catalogue: Catalogue, token: Token) -> list[str]:
-    """Returns: the first variable of a token, and those that carry the same for its provider."""
-    first = token.variables[0]
-    provider = catalogue.find(token.provider) if token.provider else None
-    known = None if provider is None else provider.find_field(first)
-    return (
-        [first]
-        if known is None
-        else [*{first: 0, **dict.fromkeys((*known.variables, *known.also))}]
-    )
-
-
-def _is_part(wanted: Wanted) -> bool:
-    """Whether a field that is named is known to belong to it, without opening the store."""
-    if wanted.field is None:
-        return True
-    provider = make_invocation(None, None)[0].context.catalogue.find(wanted.name)
-    return provider is not None and provider.find_field(wanted.field) is not None
-
-
-def _take_from_environment(found: Found, variables: Sequence[str], *, is_all: bool) -> bool:
-    missing = []
+def _take_from_environment(
+    found: Found, variables: Sequence[str], wanted: Wanted, *, is_all: bool
+) -> bool:
+    missing: list[str] = []
     for variable in variables:
-        value = os.environ.get(variable, "")
-        if not value.strip() or handed.is_own(variable, value):
-            missing.append(variable)
+        others = list_others(variable, wanted) if is_all else []
+        source = next((v for v in (variable, *others) if _is_set(v)), None)
+        if source is None:
+            missing += [variable, *others]
         elif is_all or not found.values:
-            found.add(variable, Secret(value), ENVIRONMENT)
+            place = ENVIRONMENT if source == variable else f"{ENVIRONMENT}: {source}"
+            found.add(variable, Secret(os.environ[source]), place)
     if found.values:
-        found.public |= _list_public(found.values)
+        found.public |= list_public(found.values)
     if missing:
         found.tried.append((ENVIRONMENT, f"{', '.join(missing)} not set"))
     return not missing if is_all else bool(found.values)
+
+
+def _is_set(variable: str) -> bool:
+    value = os.environ.get(variable, "")
+    return value.strip() != "" and not handed.is_own(variable, value)
 
 
 def _take_own(found: Found, variables: Sequence[str], *, is_all: bool) -> bool:
@@ -163,26 +129,6 @@ def _take_own(found: Found, variables: Sequence[str], *, is_all: bool) -> bool:
         if handed.is_own(variable, value) and (is_all or not found.values):
             found.add(variable, Secret(value), handed.list_sources()[variable])
     return all(v in found.values for v in variables) if is_all else bool(found.values)
-
-
-def _list_public(variables: Iterable[str]) -> set[str]:
-    catalogue = make_invocation(None, None)[0].context.catalogue
-    found = set()
-    for variable in variables:
-        provider = find_provider(catalogue, [variable])
-        known = None if provider is None else provider.find_field(variable)
-        if (known is not None and not known.secret) or _is_no_secret(variable):
-            found.add(variable)
-    return found
-
-
-def _is_no_secret(variable: str) -> bool:
-    # What no token is ever stored under, such as HOME; and the path of a file, such as that of a
-    # key: to take it out of every output would harm, and hide nothing.
-    if is_denied_variable(variable) and not variable.startswith("CREDMAN_"):
-        return True
-    value = os.environ.get(variable, "")
-    return os.path.isabs(value) and os.path.exists(value)
 
 
 def _take_from_store(
@@ -201,9 +147,8 @@ def _take_from_store(
             found.sources.clear()
             if only_looks:
                 bar = find_bar(token, datetime.now(UTC))
-                found.sources[token.variables[0]] = _name_source(token) + (
-                    f", {bar}" if bar else ""
-                )
+                source = _name_source(token) + (f", {bar}" if bar else "")
+                found.sources[_find_variable(token, wanted)] = source
                 return True
             _hand_out(found, store, token, wanted, overrides=overrides, is_all=is_all)
             return True
@@ -259,13 +204,17 @@ def _hand_out(
             )
         if not by_variable[variable].secret:
             found.public.add(variable)
-        here = os.environ.get(variable, "")
-        is_set = here.strip() != "" and not handed.is_own(variable, here)
-        if is_set and not (overrides or wanted.means_store or is_all):
+        if _is_set(variable) and not (overrides or wanted.means_store or is_all):
             # The names that were known before were other ones.
             found.add(variable, Secret(os.environ[variable]), ENVIRONMENT)
         else:
             found.add(variable, values[by_variable[variable].name], source)
+
+
+def _find_variable(token: Token, wanted: Wanted) -> str:
+    named = (wanted.field or wanted.name).casefold()
+    secret = next((f for f in token.fields if f.secret), token.fields[0])
+    return next((v for v in token.variables if v.casefold() == named), secret.variables[0])
 
 
 def _name_source(token: Token) -> str:
@@ -359,7 +308,7 @@ def ask_vault_anew() -> None:
 
 def _keep(wanted: Wanted, variable: str, value: Secret) -> None:
     name, variables = wanted.name, None
-    if _VARIABLE.fullmatch(name):
+    if VARIABLE.fullmatch(name):
         catalogue = make_invocation(None, None)[0].context.catalogue
         provider = find_provider(catalogue, [variable])
         if provider is None or provider.fields[0].variables[0] != variable:

@@ -9,13 +9,16 @@ import shlex
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 import credman
+from credman.api.opening import opened
 from credman.core.errors import Refused
 from tests.cli.harness import PASSPHRASE
 from tests.cli.harness import credman as command
@@ -119,9 +122,12 @@ def test_while_a_provider_is_asked_other_threads_go_on(monkeypatch: pytest.Monke
         assert given == ["live"]
 
 
-def make_slow(place: Path, names: Sequence[str]) -> tuple[Path, Path, Path]:
-    """Stores tokens whose command waits for a file. Returns: what says that it runs, what lets it
-    end, and where it notes each run."""
+def make_slow(place: Path) -> tuple[Path, Path, Path]:
+    """Stores a token, slow, whose value has ended, and whose command waits for a file.
+
+    Returns:
+        What says that it runs, what lets it end, and where it notes each run.
+    """
     begun, may_end, runs = place / "begun", place / "may-end", place / "runs"
     script = place / "make.sh"
     script.write_text(
@@ -130,10 +136,13 @@ def make_slow(place: Path, names: Sequence[str]) -> tuple[Path, Path, Path]:
     )
     script.chmod(0o700)
     may_end.touch()
-    for name in names:
-        made = command("add", name, "--no-check", "--command", str(script), "--ttl", "1s")
-        assert made.exit_code == 0, made.stderr
-    time.sleep(1.1)
+    made = command("add", "slow", "--no-check", "--command", str(script), "--ttl", "1h")
+    assert made.exit_code == 0, made.stderr
+    with opened(None, None) as store:
+        token = store.session.token("slow")
+        before = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
+        ended = token.with_version(replace(token.current, expires_at=before))
+        store.session.change_token(token.key, lambda _: ended)
     for path in (begun, may_end, runs):
         path.unlink()
     return begun, may_end, runs
@@ -141,7 +150,7 @@ def make_slow(place: Path, names: Sequence[str]) -> tuple[Path, Path, Path]:
 
 def test_while_a_command_runs_other_threads_go_on(tmp_path: Path) -> None:
     credman.add("openai", STRANGE[::-1], check=False)
-    begun, may_end, _ = make_slow(tmp_path, ["slow"])
+    begun, may_end, _ = make_slow(tmp_path)
     given, finish = begin(lambda: credman.get("slow"))
     wait_for(begun)
     assert credman.get("openai") == STRANGE[::-1]
@@ -152,7 +161,7 @@ def test_while_a_command_runs_other_threads_go_on(tmp_path: Path) -> None:
 
 
 def test_threads_that_want_the_same_token_run_its_command_once(tmp_path: Path) -> None:
-    begun, may_end, runs = make_slow(tmp_path, ["slow"])
+    begun, may_end, runs = make_slow(tmp_path)
     given, finish = begin(*[lambda: credman.get("slow")] * 4)
     wait_for(begun)
     may_end.touch()

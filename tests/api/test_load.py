@@ -160,6 +160,14 @@ def test_what_was_loaded_stays_where_the_store_is_closed(monkeypatch: pytest.Mon
     assert credman.get("hf") == TOKEN
 
 
+def test_one_value_of_several_parts_is_the_secret_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARGILLA_API_URL", "https://argilla.example.org")
+    values = f"ARGILLA_API_URL=https://other.example.org\nARGILLA_API_KEY={STRANGE}\n"
+    command("add", "argilla", "--no-check", stdin=values.encode())
+    assert credman.get("argilla") == STRANGE
+    assert credman.which("argilla").variable == "ARGILLA_API_KEY"
+
+
 def test_what_is_no_secret_is_kept_out_of_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,5 +195,9 @@ def test_an_older_variable_of_a_provider_counts_also_for_what_is_stored(
     assert credman.get("hf") == OTHER
     credman.add("hf", TOKEN, check=False)
     assert credman.get("hf") == OTHER
+    assert credman.load("hf") == {"HF_TOKEN": "environment: HUGGING_FACE_HUB_TOKEN"}
+    assert os.environ["HF_TOKEN"] == OTHER
+    assert credman.load("hf", override=True) == {"HF_TOKEN": "store: hf (default)"}
+    assert credman.load("HF_TOKEN", override=True) == {"HF_TOKEN": "store: hf (default)"}
     credman.add("mine", STRANGE, provider="huggingface", variable="MY_TOKEN", check=False)
     assert credman.get("mine") == STRANGE  # not one of the provider's
