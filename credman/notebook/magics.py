@@ -10,7 +10,9 @@ import contextlib
 import os
 import re
 import shlex
-from collections.abc import Callable, Sequence
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import credman
@@ -50,7 +52,8 @@ class Magics:
         from IPython.core.error import UsageError as Shown
 
         try:
-            self._run(line)
+            with _telling_warnings():
+                self._run(line)
         except CredmanError as error:
             if isinstance(error, UsageError | NotFound):
                 self._forget()  # what is no name may be a value, whatever it looks like
@@ -111,7 +114,10 @@ class Magics:
         if len(names) != 1:
             raise UsageError("add takes a name; the value is asked for, hidden")
         credman.add(names[0], env=env)
-        print(f"stored {names[0]}")
+        folded = names[0].casefold()
+        info = next(i for i in credman.list(env=env) if i.name.casefold() == folded)
+        variables = ", ".join(info.variables)
+        print(f"stored {info.name} in {info.environment}: {variables}, {info.state}")
 
     def _list(self, words: Sequence[str]) -> None:
         names, env, _ = _read(words)
@@ -181,6 +187,23 @@ class Magics:
             place = (manager.session_number, len(manager.input_hist_raw) - 1)
             manager.db.execute(_UPDATE, (_TAKEN_OUT, _TAKEN_OUT, *place))
             manager.db.commit()
+
+
+@contextlib.contextmanager
+def _telling_warnings() -> Iterator[None]:
+    """What credman warns of is told as on the command line; there is no line of code to name."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", credman.CredmanWarning)
+        try:
+            yield
+        finally:
+            told = [*caught]
+            for each in told:
+                if issubclass(each.category, credman.CredmanWarning):
+                    print(f"credman: warning: {each.message}", file=sys.stderr)
+    for each in told:
+        if not issubclass(each.category, credman.CredmanWarning):
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
 
 
 def _refuse_more(words: Sequence[str]) -> None:
