@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 from tests.requirements import require, require_program
 
-_QUIET = (
+QUIET = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -32,6 +32,8 @@ _QUIET = (
     "--disable-sync",
     "--disable-dev-shm-usage",
 )
+_NEWS = "@jupyterlab/apputils-extension:announcements"
+"""Would ask over the page whether somebody wants them."""
 _SECONDS = 60
 
 
@@ -50,6 +52,9 @@ def run_lab(folder: Path, place: Path) -> Iterator[tuple[str, str]]:
     require(find_spec("jupyterlab"), "jupyterlab is not installed")
     password = secrets.token_hex(16)
     environ = make_places(place)
+    settings = Path(environ["JUPYTER_CONFIG_DIR"], "labconfig", "page_config.json")
+    settings.parent.mkdir()
+    settings.write_text(json.dumps({"disabledExtensions": {_NEWS: True}}))
     options = {
         "ServerApp.ip": "127.0.0.1",
         "ServerApp.port": "0",
@@ -59,6 +64,7 @@ def run_lab(folder: Path, place: Path) -> Iterator[tuple[str, str]]:
         "LabApp.extension_manager": "readonly",
         "LabApp.news_url": "",
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        "LabApp.expose_app_in_browser": "True",
     }
     server = subprocess.Popen(
         [sys.executable, "-m", "jupyterlab", *(f"--{k}={v}" for k, v in options.items())],
@@ -116,7 +122,7 @@ def open_in_lab(folder: Path, name: str, checkpoint: str) -> Path:
     ):
         browser = playwright.chromium.launch(
             executable_path=chromium,
-            args=_QUIET,
+            args=QUIET,
             env={"HOME": place, "PATH": os.environ["PATH"]},
         )
         try:
