@@ -23,7 +23,7 @@ SOURCES = (
     "%credman add hf -e prod",
     "%credman load prod",
     '!echo "the Hub is asked with $HF_TOKEN"',
-    'import os\nraise RuntimeError(f"401: {os.environ[\'HF_TOKEN\']}")',
+    "import os\nraise RuntimeError(f\"401: {os.environ['HF_TOKEN']}\")",
     "%credman check hf -e prod",
     "%credman add openai",
 )

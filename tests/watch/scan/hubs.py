@@ -31,6 +31,7 @@ REPOSITORY = "alice/model"
 REF = "refs/heads/main"
 _LARGEST = 10 * 1024 * 1024
 _RULE = "-" * 73
+Answer = tuple[int, dict[str, Any]]
 _WORDS = (
     "It appears that one or more of your files contain valid Hugging Face secrets, such as tokens"
     " or API keys.",
@@ -51,6 +52,7 @@ class Hub:
     """Args:
     live: tokens that it knows.
     is_flat: it says all in one line.
+    asked: method, path and ``Authorization`` of every request.
     offered: paths that it was asked about, in that order.
     files: what it took.
     """
@@ -58,13 +60,18 @@ class Hub:
     url: str
     live: Collection[str]
     is_flat: bool = False
+    asked: list[tuple[str, str, str | None]] = field(default_factory=list)
     offered: list[str] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     refused: int = 0
     _objects: dict[str, bytes] = field(default_factory=dict)
 
-    def answer(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
-        """Returns: a status, and what is sent with it as JSON."""
+    def answer(self, method: str, path: str, who: str | None, body: bytes) -> Answer:
+        """Args: who: ``Authorization``. Returns: a status, and what is sent with it as JSON."""
+        self.asked.append((method, path, who))
+        if path == "/api/whoami-v2":
+            is_known = who in [f"Bearer {token}" for token in self.live]
+            return (200, {"name": "alice", "orgs": []}) if is_known else (401, {"error": "unknown"})
         if method == "PUT":
             self._objects[path.removeprefix("/objects/")] = body
             return 200, {}
@@ -100,7 +107,7 @@ class Hub:
             for o in objects
         ]
 
-    def _commit(self, lines: list[dict[str, Any]]) -> tuple[int, dict[str, Any]]:
+    def _commit(self, lines: list[dict[str, Any]]) -> Answer:
         files: dict[str, bytes] = {}
         offences = []
         for line in lines:
@@ -163,15 +170,11 @@ def run_hub(live: Collection[str] = (), *, is_flat: bool = False) -> Iterator[Hu
 
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
-        self._answer()
-
-    do_PUT = do_GET = do_POST  # noqa: N815 - the names that http.server looks for
-
-    def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         hub: Hub = self.server.hub  # type: ignore[attr-defined]
         try:
-            status, answer = hub.answer(self.command, self.path.partition("?")[0], body)
+            path, who = self.path.partition("?")[0], self.headers["Authorization"]
+            status, answer = hub.answer(self.command, path, who, body)
         except Exception as error:  # noqa: BLE001 - without an answer it would be asked again
             status, answer = 422, {"error": f"this Hub is at fault: {error!r}"}
         data = json.dumps(answer).encode()
@@ -181,6 +184,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("X-Request-Id", "Root=1-66e41c5e-0a1b2c3d;5f6e7d8c")
         self.end_headers()
         self.wfile.write(data)
+
+    do_PUT = do_GET = do_POST  # noqa: N815 - the names that http.server looks for
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         pass
@@ -256,16 +261,11 @@ def make_refusing_repository(place: Path, live: Collection[str]) -> Path:
 def push(folder: Path, target: Path) -> subprocess.CompletedProcess[str]:
     """Commits all that lies in a folder, and pushes it."""
     git = require_program("git")
-    who = {
-        f"GIT_{role}_{what}": value
-        for role in ("AUTHOR", "COMMITTER")
-        for what, value in (("NAME", "alice"), ("EMAIL", "alice@example.org"))
-    }
+    alice = ("-c", "user.name=alice", "-c", "user.email=alice@example.org")
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [git, "-C", str(folder), *words],
-            env={**os.environ, **who},
+            [git, "-C", str(folder), *alice, *words],
             capture_output=True,
             text=True,
             timeout=60,
