@@ -11,20 +11,22 @@ is a warning.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar, overload
 
 from credman.api import handed, layers
+from credman.api.asking import forget_typed
+from credman.api.checking import check_stored, refuse_dead
+from credman.api.environments import list_environment, settle
 from credman.api.opening import find_runtime, opened
-from credman.api.resolving import ENVIRONMENT, fail, resolve
+from credman.api.resolving import ENVIRONMENT, fail, find_scope, find_token, resolve
 from credman.api.results import Check, Info, Resolution
 from credman.api.storing import add_token, remove_token
 from credman.api.variables import guess_variable
-from credman.api.wanted import Found, Wanted
-from credman.core.errors import Refused, UsageError
-from credman.core.model import TokenKey
-from credman.core.plan import refuse_files
+from credman.api.wanted import Found, Wanted, check_scope
+from credman.api.wording import worded
+from credman.core.errors import UsageError
 from credman.core.runtimes import Runtime
 from credman.core.secret import Secret
 
@@ -59,6 +61,7 @@ def get(
 ) -> Secret | _T: ...
 
 
+@worded
 def get(
     name: str,
     *,
@@ -96,11 +99,12 @@ def get(
             return default
         raise fail(wanted, found)
     if check:
-        _refuse_dead([name], env, profile, found)
+        refuse_dead([found])
     handed.note(found.values, found.sources, found.public)
     return next(iter(found.values.values()))
 
 
+@worded
 def load(
     *names: str,
     env: str | None = None,
@@ -125,97 +129,84 @@ def load(
     Raises:
         As ``get``; nothing was set then.
     """
-    parts = [_take(name, env, profile, override, prompt, check) for name in names]
+    check_scope(env, profile)
+    parts = [_take(Wanted(name, env, profile), override, prompt) for name in names]
     if not names:
-        parts = _list_environment(env, profile)
+        parts = list_environment(env, profile)
+    if check:
+        refuse_dead(parts)
     for part in parts:
-        _settle(part, override=override)
-    sources: dict[str, str] = {}
-    for part in parts:  # nothing is set before all is known
-        handed.note(part.values, part.sources, part.public)
-        sources |= part.sources
+        settle(part, overrides=override)
+    sources = _note(parts)  # nothing is set before all is known
+    for part in parts:
         for variable, value in part.values.items():
             if part.sources[variable] != ENVIRONMENT:
                 os.environ[variable] = str(value)
-                handed.note_set(variable, str(value))
+                handed.note_set(variable, value, part.scope)
+        for variable in part.absent:
+            os.environ.pop(variable, None)
+        forget_typed(part.values)
     return sources
 
 
-def _take(
-    name: str, env: str | None, profile: str | None, override: bool, prompt: bool, check: bool
-) -> Found:
-    wanted = Wanted(name, env, profile)
+def _take(wanted: Wanted, override: bool, prompt: bool) -> Found:
     found = resolve(wanted, asks=prompt, overrides=override, is_all=True)
     if not found.values:
         raise fail(wanted, found)
-    if check:
-        _refuse_dead([name], env, profile, found)
     return found
 
 
-def _settle(part: Found, *, override: bool) -> None:
-    """What is set already stays as it is; parts of two tokens are never put together.
-
-    Args: part: all of one token.
-
-    Raises:
-        Refused: a part of it is set to something else, and the rest is not set.
-    """
-    here = {v: os.environ.get(v, "") for v in part.values}
-    taken = {v: x for v, x in here.items() if x.strip() and not handed.is_own(v, x)}
-    if override or not taken:
-        return
-    other = [v for v, value in taken.items() if value != part.values[v]]
-    if other and len(taken) < len(part.values):
-        raise Refused(
-            f"{', '.join(other)} is set to another value, and the rest of the token is not set",
-            hint="override=True sets all of it; or unset it first",
-        )
-    for variable, value in taken.items():
-        part.add(variable, Secret(value), ENVIRONMENT)
+def _note(parts: Sequence[Found]) -> dict[str, str]:
+    """Returns: where each variable comes from."""
+    values: dict[str, Secret] = {}
+    sources: dict[str, str] = {}
+    public: set[str] = set()
+    for part in parts:
+        values |= part.values
+        sources |= part.sources
+        public |= part.public
+    handed.note(values, sources, public)
+    return sources
 
 
 @contextmanager
-def env(name: str | None = None, *, profile: str | None = None) -> Iterator[None]:
+def env(
+    name: str | None = None, *, profile: str | None = None, only: Sequence[str] = ()
+) -> Iterator[None]:
     """Within ``with``, all variables of an environment are set; afterwards all is as before.
 
-    Args: name: of the environment; None: the one that is chosen by default.
+    They are the process's: other threads and tasks see them meanwhile.
+
+    Args:
+        name: of the environment; None: the one that is chosen by default.
+        only: names of tokens or variables; the others are left as they are.
 
     Raises:
         CredmanError
     """
-    parts = _list_environment(name, profile)
+    parts = _list_environment(name, profile, only)
+    _note(parts)
+    values: dict[str, str | None] = {}
     for part in parts:
-        handed.note(part.values, part.sources, part.public)
-    with layers.layered({v: str(value) for part in parts for v, value in part.values.items()}):
+        values |= dict.fromkeys(part.absent) | part.values
+    with layers.layered(values):
         yield
 
 
-def _list_environment(env: str | None, profile: str | None) -> list[Found]:
-    """Returns: what an environment gives, by token."""
-    from credman.cli.giving import prepare_tokens
-
-    with opened(env, profile) as store:
-        plan = prepare_tokens(store.invocation, store.session, store.session.plan(), ())
-        refuse_files(plan)
-        values = store.session.reveal(plan)
-    parts: dict[TokenKey, Found] = {}
-    for entry in plan:
-        key = entry.token.key
-        part = parts.setdefault(key, Found())
-        part.add(entry.variable, values[entry.variable], f"store: {key.name} ({key.environment})")
-        if not entry.field.secret:
-            part.public.add(entry.variable)
-    return [*parts.values()]
+@worded
+def _list_environment(name: str | None, profile: str | None, only: Sequence[str]) -> list[Found]:
+    check_scope(name, profile)
+    return list_environment(name, profile, only)
 
 
+@worded
 def which(name: str, *, env: str | None = None, profile: str | None = None) -> Resolution:
     """Where a token would come from. Asks nobody, shows no value."""
     wanted = Wanted(name, env, profile)
     found = resolve(wanted, asks=False, only_looks=True)
     source = next(iter(found.sources.values()), None)
     variable = next(iter(found.sources), None) or guess_variable(wanted)
-    return Resolution(name, variable, source, tuple(found.tried))
+    return Resolution(name, variable, source, tuple(found.tried), found.bar)
 
 
 def runtime() -> Runtime:
@@ -223,6 +214,7 @@ def runtime() -> Runtime:
     return find_runtime()
 
 
+@worded
 def check(name: str, *, env: str | None = None, profile: str | None = None) -> Check:
     """Asks the provider of a stored token whether it is live; where it cannot be asked, the answer
     is ``unknown``.
@@ -230,16 +222,11 @@ def check(name: str, *, env: str | None = None, profile: str | None = None) -> C
     Raises:
         NotFound, CredmanError
     """
-    Wanted(name, env, profile)
-    from credman.upkeep.checking import check_tokens, remember_if_possible
-
-    with opened(env, profile) as store:
-        token = store.session.token(name)
-        invocation = store.invocation
-        [checked] = check_tokens(
-            store.session, invocation.providers, [token], apart=invocation.apart
-        )
-        remember_if_possible(store.session, [checked])
+    wanted = Wanted(name, env, profile)
+    scope = find_scope(wanted)
+    with opened(*scope) as store:
+        token = find_token(store, name) or store.session.token(name)
+        [checked] = check_stored(store, [token])
     verdict = checked.verdict
     return Check(
         token.key.name,
@@ -251,6 +238,7 @@ def check(name: str, *, env: str | None = None, profile: str | None = None) -> C
     )
 
 
+@worded
 def add(
     name: str,
     value: str | None = None,
@@ -273,15 +261,13 @@ def add(
     Raises:
         NameTaken, UsageError, CredmanError
     """
-    if value is not None and not (isinstance(value, str) and value):
+    # Before anything can fail: a traceback may show what a variable holds.
+    value = _take_value(value)
+    if value is not None and not value:
         raise UsageError("the value is empty, or no text")
-    try:
-        (value or "").encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        raise UsageError("the value is no text") from None  # the error holds it
     add_token(
         name,
-        None if value is None else Secret(value),
+        value,
         Wanted(name, env, profile),
         provider=provider,
         variables=None if variable is None else [variable],
@@ -290,6 +276,7 @@ def add(
     )
 
 
+@worded
 def remove(name: str, *, env: str | None = None, profile: str | None = None) -> None:
     """Removes a token, with all of its versions; it stays valid at its provider.
 
@@ -297,12 +284,26 @@ def remove(name: str, *, env: str | None = None, profile: str | None = None) -> 
         NotFound, CredmanError
     """
     remove_token(name, Wanted(name, env, profile))
+    forget_typed()
 
 
+def _take_value(value: object) -> Secret | None:
+    """Returns: an empty one for what is no text; None for None."""
+    if value is None or not isinstance(value, str):
+        return None if value is None else Secret()
+    try:
+        value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return Secret()
+    return Secret(value)
+
+
+@worded
 def list_tokens(*, env: str | None = None, profile: str | None = None) -> list[Info]:
     """Returns: the tokens that count in an environment, inherited ones included; no values."""
     from credman.cli.render import current_state
 
+    check_scope(env, profile)
     with opened(env, profile) as store:
         tokens = store.session.visible() if store.session.store.exists() else []
     return [
@@ -319,14 +320,3 @@ def list_tokens(*, env: str | None = None, profile: str | None = None) -> list[I
         )
         for token in tokens
     ]
-
-
-def _refuse_dead(names: list[str], env: str | None, profile: str | None, found: Found) -> None:
-    if not any(source.startswith("store:") for source in found.sources.values()):
-        return  # nothing is known of it but its value
-    for name in names:
-        answer = check(name, env=env, profile=profile)
-        if answer.state == "dead":
-            raise Refused(
-                f"{name} is dead: {answer.reason}", hint=f"credman rotate {name} makes a new one"
-            )

@@ -1,6 +1,7 @@
 """Variables that are set for a while, by several threads at once.
 
-Rule: when the last of them is done, each variable is what it was before the first.
+Rule: each layer puts back what it found. Of layers that overlap, the one that stays takes over what
+the other found, so that after the last of them each variable is what it was before the first.
 """
 
 from __future__ import annotations
@@ -11,10 +12,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 _lock = threading.Lock()
-_layers: list[dict[str, str]] = []
-"""What is set, the latest last; empty texts stand for nothing special."""
-_before: dict[str, str | None] = {}
-"""What each variable was before the first layer that sets it."""
+_layers: list[dict[str, str | None]] = []
+"""What each found, by variable, the latest last; None: it was not set."""
 
 
 def _forget_lock() -> None:
@@ -26,33 +25,34 @@ os.register_at_fork(after_in_child=_forget_lock)
 
 
 @contextmanager
-def layered(values: Mapping[str, str]) -> Iterator[None]:
-    """Sets variables of the process, and puts back what was there."""
-    layer = dict(values)
+def layered(values: Mapping[str, str | None]) -> Iterator[None]:
+    """Sets variables of the process, and puts back what was there. Args: values: None: unset."""
     with _lock:
-        _layers.append(layer)
-        for name, value in layer.items():
-            _before.setdefault(name, os.environ.get(name))
-            os.environ[name] = value
+        found = {name: os.environ.get(name) for name in values}
+        _layers.append(found)
+        for name, value in values.items():
+            _put(name, value)
     try:
         yield
     finally:
         with _lock:
-            _take_away(layer)
+            _take_away(found)
 
 
-def _take_away(layer: dict[str, str]) -> None:
+def _take_away(found: dict[str, str | None]) -> None:
     # By identity: another one may be equal.
-    index = next(n for n, other in enumerate(_layers) if other is layer)
+    index = next(n for n, other in enumerate(_layers) if other is found)
     del _layers[index]
-    for name in layer:
-        above = [other[name] for other in _layers if name in other]
-        if any(name in other for other in _layers[index:]):
-            continue  # what a later one has set stands
-        wanted = above[-1] if above else _before[name]
-        if wanted is None:
-            os.environ.pop(name, None)
+    for name, value in found.items():
+        later = next((other for other in _layers[index:] if name in other), None)
+        if later is None:
+            _put(name, value)
         else:
-            os.environ[name] = wanted
-        if not above:
-            del _before[name]
+            later[name] = value
+
+
+def _put(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value

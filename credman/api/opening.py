@@ -95,9 +95,9 @@ class Opened:
     said: bytearray
 
 
-_opened: dict[tuple[object, ...], Opened] = {}
+_opened: dict[tuple[object, ...], Session] = {}
 _MOST_OPENED = 16
-_of_parents: list[dict[tuple[object, ...], Opened]] = []
+_of_parents: list[dict[tuple[object, ...], Session]] = []
 """Kept, and never used: their connections are another process's, and not to be closed here."""
 
 
@@ -153,9 +153,9 @@ def make_invocation(
     in_kernel = hasattr(find_shell(), "kernel")
     inherited = dict(os.environ)
     said = bytearray()
-    data = b"" if value is None else value.to_bytes()
+    piped = [] if value is None else [value.to_bytes()]
     context = Context(
-        stdin=Input(lambda limit: data, is_terminal=value is None),
+        stdin=Input(lambda limit: piped.pop() if piped else b"", is_terminal=value is None),
         stdout=Output(said.extend),
         stderr=Output(said.extend),
         environ=visible(inherited),
@@ -171,27 +171,38 @@ def make_invocation(
 
 @contextmanager
 def opened(env: str | None, profile: str | None) -> Iterator[Opened]:
-    """Gives: the store, as it is now. It stays open for this process and the same surroundings.
+    """Gives: the store, as it is now. It stays open for this process and the same surroundings; the
+    environment that commands are run with is that of the moment.
 
     Raises:
         CredmanError
     """
     with LOCK:
-        known = tuple(os.environ.get(name) for name in wire.VARIABLES)
-        key = (os.getpid(), _find_cwd(), env, profile, *known)
-        found = _opened.get(key)
-        if found is None:
-            invocation, said = make_invocation(env, profile)
-            found = Opened(invocation, invocation.open_session(), said)
-        found.session.refresh()
-        yield found
+        invocation, said = make_invocation(env, profile)
+        session = _opened.get(_name_opened(env, profile))
+        if session is None:
+            session = invocation.open_session()
+        session.refresh()
+        yield Opened(invocation, session, said)
+        keep_open(env, profile, session)  # one that could not be opened is tried anew
+        repeat_warnings(said)
+        for warning in session.warnings:
+            warn(warning)
+        session.warnings.clear()
+
+
+def keep_open(env: str | None, profile: str | None, session: Session) -> None:
+    """A session that has opened its store is used again. Args: env, profile: its own."""
+    with LOCK:
+        key = _name_opened(env, profile)
         if key not in _opened and len(_opened) >= _MOST_OPENED:
             del _opened[next(iter(_opened))]
-        _opened[key] = found  # one that could not be opened is tried anew
-        repeat_warnings(found.said)
-        for warning in found.session.warnings:
-            warn(warning)
-        found.session.warnings.clear()
+        _opened[key] = session
+
+
+def _name_opened(env: str | None, profile: str | None) -> tuple[object, ...]:
+    known = tuple(os.environ.get(name) for name in wire.VARIABLES)
+    return (os.getpid(), _find_cwd(), env, profile, *known)
 
 
 @contextmanager

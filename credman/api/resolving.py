@@ -12,36 +12,29 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from credman.api import handed
-from credman.api.opening import (
-    Opened,
-    find_runtime,
-    find_shell,
-    make_invocation,
-    opened,
-    warn,
-)
-from credman.api.storing import add_token
+from credman.api.asking import take_from_person
+from credman.api.handed import Scope
+from credman.api.opening import Opened, opened
 from credman.api.variables import (
     VARIABLE,
     guess_variable,
     guess_variables,
     is_part,
+    list_absent,
     list_others,
     list_public,
 )
+from credman.api.vaults import take_from_vault
 from credman.api.wanted import Found, Wanted
 from credman.cli.giving import prepare_token
-from credman.cli.values import find_provider
 from credman.core.errors import CredmanError, Locked, NotFound, Refused, Unavailable, UsageError
-from credman.core.model import Token
+from credman.core.model import Token, TokenKey
+from credman.core.names import check_name
 from credman.core.secret import Secret
 from credman.core.standing import find_bar
 
 ENVIRONMENT = "environment"
 """What a variable that was set already comes from."""
-_TYPED = "typed"
-_typed: dict[str, Secret] = {}
-"""What somebody typed in this process, by variable."""
 
 
 def resolve(
@@ -67,19 +60,22 @@ def resolve(
         UsageError: it has several secret parts, and none was named.
         CredmanError: the store is damaged, or there is no environment of this name.
     """
-    found = Found()
     variables = guess_variables(wanted, is_all=is_all)
-    counts = not (wanted.means_store or overrides) and is_part(wanted)
-    if counts and _take_from_environment(found, variables, wanted, is_all=is_all):
-        return found
+    found = Found(scope=Scope(wanted.env, wanted.profile))
+    if not (wanted.means_store or overrides):
+        found.scope = _find_own_scope(variables) or found.scope
+        if is_part(wanted) and _take_from_environment(found, variables, wanted, is_all=is_all):
+            return found
     if _take_from_store(found, wanted, overrides=overrides, is_all=is_all, only_looks=only_looks):
         return found
+    if not variables:
+        raise _say_several(wanted.name, guess_variables(wanted, is_all=True))
     if not wanted.means_store:
-        if _take_own(found, variables, is_all=is_all):
+        if not overrides and _take_own(found, variables, is_all=is_all):
             return found
-        if _take_from_vault(found, variables, is_all=is_all):
+        if take_from_vault(found, variables, is_all=is_all):
             return found
-        if asks and _take_from_person(found, variables, wanted, is_all=is_all):
+        if asks and take_from_person(found, variables, wanted, overrides=overrides, is_all=is_all):
             return found
     if is_all:
         found.values.clear()  # a half of it would be taken for all
@@ -87,15 +83,40 @@ def resolve(
     return found
 
 
-def fail(wanted: Wanted, found: Found) -> NotFound:
-    """Returns: the error that names every place that was looked at."""
+def find_scope(wanted: Wanted) -> Scope:
+    """Returns: what the call names; else where ``load`` looked up what the environment has."""
+    own = None if wanted.means_store else _find_own_scope(guess_variables(wanted, is_all=True))
+    return own or Scope(wanted.env, wanted.profile)
+
+
+def _find_own_scope(variables: Sequence[str]) -> Scope | None:
+    scopes = (handed.find_scope(v, os.environ.get(v, "")) for v in variables)
+    return next((scope for scope in scopes if scope is not None), None)
+
+
+def fail(wanted: Wanted, found: Found) -> CredmanError:
+    """Returns: the error that names every place that was looked at. Where the store could not be
+    looked into, it is of that kind: the token may well be there."""
     looked = ", ".join(f"{place} ({why})" for place, why in found.tried)
+    message = f"no token {wanted.name}: looked in {looked}"
+    hint = found.hint or _tell_how_to_store(wanted)
+    error = found.obstacle
+    if error is None:
+        return NotFound(message, hint=hint)
+    error.message, error.hint, error.args = message, hint, (message,)
+    return error.with_traceback(None)
+
+
+def _tell_how_to_store(wanted: Wanted) -> str:
     name = wanted.name if not VARIABLE.fullmatch(wanted.name) else wanted.name.lower()
+    try:
+        check_name("token", name)
+    except UsageError:  # a variable may be longer, or begin with a line
+        name = f"NAME --var {wanted.name}"
     place = "" if wanted.env is None else f" -e {wanted.env}"
     place += "" if wanted.profile is None else f" -p {wanted.profile}"
     other = "" if wanted.means_store else f", or set {guess_variable(wanted)}"
-    hint = found.hint or f"credman add {name}{place} stores it{other}"
-    return NotFound(f"no token {wanted.name}: looked in {looked}", hint=hint)
+    return f"credman add {name}{place} stores it{other}"
 
 
 def _take_from_environment(
@@ -113,8 +134,12 @@ def _take_from_environment(
     if found.values:
         found.public |= list_public(found.values)
     if missing:
-        found.tried.append((ENVIRONMENT, f"{', '.join(missing)} not set"))
-    return not missing if is_all else bool(found.values)
+        own = [v for v in missing if handed.is_own(v, os.environ.get(v, ""))]
+        unset = [v for v in missing if v not in own]
+        said = [f"{', '.join(unset)} not set"] if unset else []
+        said += [f"{', '.join(own)} set by load"] if own else []
+        found.tried.append((ENVIRONMENT, ", ".join(said)))
+    return bool(variables) and not missing if is_all else bool(found.values)
 
 
 def _is_set(variable: str) -> bool:
@@ -135,20 +160,20 @@ def _take_from_store(
     found: Found, wanted: Wanted, *, overrides: bool, is_all: bool, only_looks: bool
 ) -> bool:
     try:
-        with opened(wanted.env, wanted.profile) as store:
+        with opened(*found.scope) as store:
             if not store.session.store.exists():
                 found.tried.append(("store", "nothing is stored yet"))
                 return False
-            token = _find_token(store, wanted)
+            token = find_token(store, wanted.name)
             if token is None:
                 found.tried.append(("store", f"none in {_name_place(store)}"))
                 return False
             found.values.clear()  # no part of it from elsewhere
             found.sources.clear()
+            found.key = token.key
             if only_looks:
-                bar = find_bar(token, datetime.now(UTC))
-                source = _name_source(token) + (f", {bar}" if bar else "")
-                found.sources[_find_variable(token, wanted)] = source
+                found.bar = find_bar(token, datetime.now(UTC)) or ""
+                found.sources[_find_variable(token, wanted)] = name_source(token.key)
                 return True
             _hand_out(found, store, token, wanted, overrides=overrides, is_all=is_all)
             return True
@@ -162,17 +187,24 @@ def _take_from_store(
         return False
 
 
-def _find_token(store: Opened, wanted: Wanted) -> Token | None:
-    session = store.session
-    visible = session.visible()  # says so if there is no such environment
-    folded = wanted.name.casefold()
+def find_token(store: Opened, name: str) -> Token | None:
+    """Args: name: of a token, a variable or a provider.
+
+    Returns:
+        The one that counts there; None: there is none, or there are several of that provider.
+
+    Raises:
+        NotFound: there is no such environment.
+    """
+    visible = store.session.visible()
+    folded = name.casefold()
     for token in visible:
         if token.key.name.casefold() == folded:
             return token
     for token in visible:
         if folded in (variable.casefold() for variable in token.variables):
             return token
-    provider = store.invocation.context.catalogue.find(wanted.name)
+    provider = store.invocation.context.catalogue.find(name)
     of_provider = [t for t in visible if provider is not None and t.provider == provider.name]
     return of_provider[0] if len(of_provider) == 1 else None
 
@@ -187,13 +219,14 @@ def _hand_out(
 ) -> None:
     token = prepare_token(store.invocation, store.session, token)
     values = store.session.hand_out(token)
-    key, source = token.key, _name_source(token)
+    key, source = token.key, name_source(token.key)
     by_variable = {
         variable: f for f in token.present_fields for variable in f.variables if f.name in values
     }
     named = next((v for v in by_variable if v.casefold() == wanted.name.casefold()), None)
     if is_all and named is None:
         chosen = list(by_variable)
+        found.absent = list_absent(store.invocation.context.catalogue, token)
     else:
         chosen = [_choose(token, list(values), wanted.field or named)]
     for variable in chosen:
@@ -217,8 +250,8 @@ def _find_variable(token: Token, wanted: Wanted) -> str:
     return next((v for v in token.variables if v.casefold() == named), secret.variables[0])
 
 
-def _name_source(token: Token) -> str:
-    key = token.key
+def name_source(key: TokenKey) -> str:
+    """Returns: where a stored token comes from, in words."""
     profile = "" if key.profile.casefold() == "default" else f", {key.profile}"
     return f"store: {key.name} ({key.environment}{profile})"
 
@@ -233,89 +266,11 @@ def _choose(token: Token, present: Sequence[str], wanted: str | None) -> str:
         return wanted if wanted in chosen.variables else chosen.variables[0]
     secret = [f for f in token.fields if f.secret and f.name in present]
     if len(secret) > 1:
-        raise UsageError(
-            f"{token.key.name} has several secret fields",
-            hint=f"field={' or '.join(repr(f.name) for f in secret)}",
-        )
+        raise _say_several(token.key.name, [f.name for f in secret])
     return secret[0].name if secret else present[0]
 
 
-def _take_from_vault(found: Found, variables: Sequence[str], *, is_all: bool) -> bool:
-    vault = find_runtime().vault
-    if vault is None:
-        return False
-    from credman.stores.sources import find_source
-    from credman.stores.sources.asking import State
-
-    source = find_source(vault, find_shell(), os.environ)
-    if source is None:
-        return False
-    for variable in variables:
-        if variable in found.values:
-            continue
-        answer = source.ask(variable)
-        if answer.state is State.FOUND and answer.value is not None:
-            found.add(variable, answer.value, source.title)
-            if not is_all:
-                return True
-        else:
-            found.tried.append((source.title, answer.reason))
-            found.hint = found.hint or answer.hint
-            if answer.state is not State.MISSING:
-                warn(f"{source.title}: {answer.reason}")
-    return all(variable in found.values for variable in variables)
-
-
-def _take_from_person(
-    found: Found, variables: Sequence[str], wanted: Wanted, *, is_all: bool
-) -> bool:
-    asked = [v for v in variables if v not in found.values]
-    asked = asked if is_all else asked[:1]
-    if all(variable in _typed for variable in asked):  # nobody types it twice
-        for variable in asked:
-            found.add(variable, _typed[variable], _TYPED)
-        return True
-    invocation, _ = make_invocation(wanted.env, wanted.profile)
-    terminal = invocation.context.terminal
-    if not find_runtime().can_ask or not terminal.is_available():
-        found.tried.append(("a prompt", "nobody is here to answer"))
-        return False
-    for variable in asked:
-        value = terminal.read_hidden(f"{variable} (hidden): ")
-        if not value:
-            found.tried.append(("a prompt", "nothing was typed"))
-            return False
-        found.add(variable, value, _TYPED)
-        _typed[variable] = value
-    may_keep = len(asked) == 1 and find_runtime().can_write
-    if may_keep and terminal.confirm("keep it in credman?"):
-        _keep(wanted, asked[0], found.values[asked[0]])
-    return True
-
-
-def ask_vault_anew() -> None:
-    """The platform's vault is asked again also for what it refused, or did not answer."""
-    vault = find_runtime().vault
-    if vault is None:
-        return
-    from credman.stores.sources import find_source
-
-    source = find_source(vault, find_shell(), os.environ)
-    if source is not None:
-        source.forget()
-        source.revive()
-
-
-def _keep(wanted: Wanted, variable: str, value: Secret) -> None:
-    name, variables = wanted.name, None
-    if VARIABLE.fullmatch(name):
-        catalogue = make_invocation(None, None)[0].context.catalogue
-        provider = find_provider(catalogue, [variable])
-        if provider is None or provider.fields[0].variables[0] != variable:
-            name, variables = name.lower(), [variable]
-        else:
-            name = (provider.aliases or (provider.name,))[0]
-    try:
-        add_token(name, value, wanted, variables=variables)
-    except CredmanError as error:
-        warn(f"it was not kept: {error.message}")
+def _say_several(name: str, fields: Sequence[str]) -> UsageError:
+    return UsageError(
+        f"{name} has several secret fields", hint=f"field={' or '.join(map(repr, fields))}"
+    )

@@ -15,12 +15,14 @@ class Resolution:
         variable: the environment variable that carries it.
         source: ``environment``, ``store: hf (prod)``, ``Colab secrets``; None: it is nowhere.
         tried: the places that were looked at before, and why it did not come from there.
+        refused: why it is not handed out all the same, such as "expired on 2026-11-01".
     """
 
     name: str
     variable: str
     source: str | None
     tried: tuple[tuple[str, str], ...] = ()
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
-from credman.api.opening import make_invocation, repeat_warnings, warn
+from credman.api import handed
+from credman.api.opening import keep_open, make_invocation, repeat_warnings, warn
 from credman.api.wanted import Wanted
-from credman.cli.options import load_command
+from credman.cli.options import Invocation, load_command
+from credman.core.errors import CredmanError
 from credman.core.secret import Secret
 
 
@@ -39,6 +42,7 @@ def add_token(
         **_shared(wanted, invocation.no_input),
     }
     load_command("add").run(invocation, given)
+    _note_added(invocation, name, wanted)
     if b"has no recovery key" in said:
         warn("the new vault has no recovery key: credman recovery new, in a terminal")
     repeat_warnings(said)
@@ -50,6 +54,21 @@ def remove_token(name: str, wanted: Wanted) -> None:
     shared = _shared(wanted, invocation.no_input)
     load_command("remove").run(invocation, {"name": name, "yes": True, **shared})
     repeat_warnings(said)
+
+
+def _note_added(invocation: Invocation, name: str, wanted: Wanted) -> None:
+    """What was typed or handed in is kept out of outputs as well; and nobody is asked again for
+    what has just opened the store."""
+    for session, url in invocation.sessions:
+        if not url.startswith("file:"):
+            continue  # its connections have ended
+        with suppress(CredmanError):  # it is stored
+            session.refresh()
+            token = session.own_token(name)
+            secret = {f.name: f.variables[0] for f in token.present_fields if f.secret}
+            values = {secret[n]: v for n, v in session.values(token).items() if n in secret}
+            handed.note(values, {})
+            keep_open(wanted.env, wanted.profile, session)
 
 
 def _shared(wanted: Wanted, no_input: bool) -> dict[str, object]:

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 
 from credman.api.opening import make_invocation
 from credman.api.wanted import Wanted
-from credman.cli.values import find_provider
 from credman.core.model import Token
 from credman.core.names import check_variable_grammar, is_denied_variable, variable_from_name
 from credman.providers.catalogue import Catalogue, Provider
@@ -19,14 +18,15 @@ VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 
 def guess_variable(wanted: Wanted) -> str:
     """Returns: the variable that carries it, as far as it is known without opening the store."""
-    return guess_variables(wanted, is_all=False)[0]
+    found = guess_variables(wanted, is_all=False) or guess_variables(wanted, is_all=True)
+    return found[0]
 
 
 def guess_variables(wanted: Wanted, *, is_all: bool) -> list[str]:
     """Args: is_all: one for each part of it; else those that carry its secret.
 
     Returns:
-        The most usual one first.
+        The most usual one first; nothing if it has several secrets.
     """
     if wanted.field is not None:
         return [check_variable_grammar(wanted.field)]
@@ -35,25 +35,30 @@ def guess_variables(wanted: Wanted, *, is_all: bool) -> list[str]:
         return [name]
     invocation, _ = make_invocation(wanted.env, wanted.profile)
     names = invocation.recall_names()
-    tokens = () if names is None else names.tokens
     catalogue = invocation.context.catalogue
-    for token in tokens:
+    for token in () if names is None else names.tokens:
         if token.key.name.casefold() == name.casefold():
             return list(token.variables) if is_all else _list_same_of(catalogue, token)
     provider = catalogue.find(name)
     if provider is None:
-        return [variable_from_name(name)]
+        guessed = variable_from_name(name)
+        return [name] if name in os.environ else [guessed]
+    needed = [f for f in provider.fields if not f.optional]
     if is_all:
-        return [f.variables[0] for f in provider.fields if not f.optional]
-    main = provider.main_field or provider.fields[0]
-    return [*main.variables, *main.also]
+        return [f.variables[0] for f in needed]
+    secret = [f for f in needed if f.secret] or needed
+    return [] if len(secret) > 1 else [*secret[0].variables, *secret[0].also]
 
 
 def _list_same_of(catalogue: Catalogue, token: Token) -> list[str]:
     """Returns: what carries the secret of a token, its own variables first."""
-    field = next((f for f in token.fields if f.secret), token.fields[0])
+    present = token.present_fields or token.fields
+    secret = [f for f in present if f.secret] or list(present)
+    if len(secret) > 1:
+        return []
+    variables = secret[0].variables
     provider = catalogue.find(token.provider) if token.provider else None
-    return [*dict.fromkeys((*field.variables, *_list_same(provider, field.variables[0])))]
+    return [*dict.fromkeys((*variables, *_list_same(provider, variables[0])))]
 
 
 def _list_same(provider: Provider | None, variable: str) -> list[str]:
@@ -76,7 +81,7 @@ def list_others(variable: str, wanted: Wanted) -> list[str]:
     if VARIABLE.fullmatch(wanted.name):
         return []
     catalogue = make_invocation(None, None)[0].context.catalogue
-    provider = find_provider(catalogue, [variable])
+    provider = catalogue.find_by_variable(variable)
     return _list_same(provider, variable)[1:]
 
 
@@ -85,11 +90,22 @@ def list_public(variables: Iterable[str]) -> set[str]:
     catalogue = make_invocation(None, None)[0].context.catalogue
     found = set()
     for variable in variables:
-        provider = find_provider(catalogue, [variable])
+        provider = catalogue.find_by_variable(variable)
         known = None if provider is None else provider.find_field(variable)
         if (known is not None and not known.secret) or _is_no_secret(variable):
             found.add(variable)
     return found
+
+
+def list_absent(catalogue: Catalogue, token: Token) -> set[str]:
+    """Returns: the variables of secrets that its provider may give as well, and this token lacks,
+    such as that of a session: with one of another token it would be half of either."""
+    provider = catalogue.find(token.provider) if token.provider else None
+    has = {v for f in token.present_fields for v in f.variables}
+    if provider is None or not has & {v for f in provider.fields for v in f.variables}:
+        return set()
+    optional = [f for f in provider.fields if f.optional and f.secret]
+    return {v for f in optional for v in (*f.variables, *f.also)} - has
 
 
 def _is_no_secret(variable: str) -> bool:

@@ -188,6 +188,11 @@ class Invocation:
         several threads share sessions, others have their turn."""
         return nullcontext()
 
+    @property
+    def sessions(self) -> list[tuple[Session, str]]:
+        """Returns: what was opened, and the URL of each store."""
+        return [*self._sessions]
+
     def open_session(self) -> Session:
         config, environ = self.config, self.context.environ
         self.check_selection()

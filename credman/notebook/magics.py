@@ -17,7 +17,7 @@ from typing import Any
 
 import credman
 from credman.api import handed
-from credman.api.resolving import ask_vault_anew
+from credman.api.vaults import ask_vault_anew
 from credman.core.errors import CredmanError, NotFound, UsageError
 from credman.core.names import looks_like_value
 from credman.notebook.completing import WORDS

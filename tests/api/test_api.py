@@ -97,9 +97,9 @@ def test_what_is_nowhere_is_an_error_that_names_all_places() -> None:
 
 
 def test_a_locked_store_is_one_of_the_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    credman.add("hf", TOKEN, env="prod", check=False)
+    command("add", "hf", "-e", "prod", "--no-check", stdin=TOKEN.encode())
     monkeypatch.delenv("CREDMAN_PASSPHRASE")
-    with pytest.raises(NotFound, match="store \\(the vault is locked"):
+    with pytest.raises(Locked, match="store \\(the vault is locked, and nobody is here"):
         credman.get("hf")
     with pytest.raises(Locked):  # it may well be there
         credman.get("hf", default=None)

@@ -58,7 +58,7 @@ def test_a_store_that_nobody_can_open_is_named_and_nobody_is_asked(tmp_path: Pat
     credman("add", "hf", "--no-check", stdin=TOKEN.encode())
     [cell] = run_cells(tmp_path, ["import credman; credman.load('HF_TOKEN')"])["cells"]
     name, text = find_error(cell)
-    assert name == "NotFound" and "nobody is here to answer" in text
+    assert name == "Locked" and "nobody is here to answer" in text
     assert "store (" in text and "store (nothing" not in text
 
 

@@ -1,0 +1,52 @@
+"""What an error of a command says where Python code gets it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from credman.core.errors import CredmanError
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_WORDS = (
+    ("input is switched off", "nobody is here to answer"),
+    ("there is no terminal to ask on", "nobody is here to answer"),
+    (", or use --passphrase-fd", ""),
+    ("choose another variable with --var", "choose another one with variable="),
+    (", or another environment with -e", ", or another environment with env="),
+    ("; --only with the others leaves it out", ""),
+    ("--replace ", "replace=True "),
+    ("--no-check ", "check=False "),
+    ("credman on a terminal, where it asks", "credman add on a terminal, where it asks"),
+    (
+        "it is in your shell's history now, so it should be replaced; credman add NAME asks for "
+        "the value",
+        "it is in this program's text now, so it should be replaced",
+    ),
+    ("which is never given on the command line", "and not like a name"),
+)
+_NAMES_PLACE = re.compile(r"(?<!\S)-e (\S+) names")
+
+
+def worded(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Errors name the arguments of Python, and not the options of the command line."""
+
+    @wraps(function)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            return function(*args, **kwargs)
+        except CredmanError as error:
+            error.message, error.hint = _reword(error.message), _reword(error.hint)
+            error.args = (error.message,)
+            raise
+
+    return call
+
+
+def _reword(text: str) -> str:
+    for option, argument in _WORDS:
+        text = text.replace(option, argument)
+    return _NAMES_PLACE.sub(r"env='\1' names", text)
