@@ -21,6 +21,7 @@ SOURCES = (
     "import ipywidgets\nipywidgets.Text(value=os.environ['HF_TOKEN'])",
     "%credman load nothing -e prod",
     "%credman",
+    "%credman scan",
     "",
 )
 
@@ -38,16 +39,17 @@ def test_a_token_is_typed_loaded_and_used_and_the_saved_notebook_has_no_piece_of
         said = notebook.is_done(1)
         assert "stored hf in prod: HF_TOKEN, not checked" in said and "Warning" not in said
         shown = []
-        for number in range(2, 9):
+        for number in range(2, 10):
             notebook.run(number)
             shown.append(notebook.is_done(number))
-        loading, printing, slow, failing, _, unknown, telling = shown
+        loading, printing, slow, failing, _, unknown, telling, scanning = shown
         assert loading.strip() == telling.strip() == "HF_TOKEN  store: hf (prod)"
         assert printing.split() == [MARK, MARK] and slow.strip() == MARK
         assert "ValueError" in failing and MARK in failing
         assert "no token nothing: looked in store (none in environment prod" in unknown
         assert notebook.page.locator(".widget-text input").input_value() == MARK
-        assert notebook.complete(9, "%credman re") == ["redact"]
+        assert "no token found (1 file" in scanning
+        assert notebook.complete(10, "%credman re") == ["redact"]
         saved = notebook.save()
         assert TOKEN not in notebook.page.content()
     assert len(saved["cells"]) == len(SOURCES)
