@@ -126,17 +126,20 @@ OF_THE_PROCESS = {
     "credman.agent.control": {"sys.executable", "sys.path"},  # starts the agent with its own
     # The library is called by a process, and acts for it.
     "credman.api": {"os.environ"},
+    "credman.api.environments": {"os.environ"},
     "credman.api.layers": {"os.environ"},
     "credman.api.opening": {
         *("os.environ", "os.getcwd", "sys.modules", "sys.stdin", "input()", "sys._getframe"),
     },
     "credman.api.resolving": {"os.environ"},
+    "credman.api.variables": {"os.environ"},
+    "credman.api.vaults": {"os.environ"},
     "credman.caller": {"os.environ", "os.getcwd"},  # __main__'s other half
     "credman.cli.asking": {"sys.executable"},  # opens pages in a process of its own
     "credman.cli.installation": {"sys.executable", "sys.prefix", "sys.base_prefix"},  # tells them
     "credman.cli.hook": {"sys.executable"},  # what the hooks call
     "credman.cli.timers": {"sys.executable"},  # what a timer calls
-    "credman.notebook.magics": {"os.environ", "print()"},  # a cell's output is its own
+    "credman.notebook.magics": {"os.environ", "print()", "sys.stderr"},  # a cell's own
     "credman.oskeyring.client": {"sys.executable", "sys.path"},  # starts the worker with its own
     "credman.oskeyring.worker": {"sys.path"},  # is a program of its own
     "credman.watch.scan.engines": {"sys.modules"},  # what is imported by hand is imported once

@@ -18,8 +18,7 @@ _WORDS = (
     ("choose another variable with --var", "choose another one with variable="),
     (", or another environment with -e", ", or another environment with env="),
     ("; --only with the others leaves it out", ""),
-    ("--replace ", "replace=True "),
-    ("--no-check ", "check=False "),
+    ("--replace stores", "replace=True stores"),
     ("credman on a terminal, where it asks", "credman add on a terminal, where it asks"),
     (
         "it is in your shell's history now, so it should be replaced; credman add NAME asks for "

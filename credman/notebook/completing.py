@@ -13,10 +13,7 @@ from typing import Any
 from credman.api.opening import make_invocation
 from credman.core.plan import visible_tokens
 from credman.core.scope import Scope, Selection
-
-WORDS = ("load", "add", "list", "which", "check", "scan", "redact", "help")
-_TAKE_ENVIRONMENT = ("load", "add", "list", "check")
-_ENVIRONMENT_OPTIONS = ("-e", "--env")
+from credman.notebook.lines import ENVIRONMENT_OPTIONS, PROFILE_OPTIONS, TAKE_PLACE, WORDS
 
 
 def list_words(line: str) -> list[str]:
@@ -38,22 +35,23 @@ def _list_next(words: list[str], begun: str) -> Iterable[str]:
     if not words:
         return WORDS
     verb, rest = words[0], words[1:]
-    if rest and rest[-1] in _ENVIRONMENT_OPTIONS:
-        return _Known(None).list_environments()
+    if rest and rest[-1] in ENVIRONMENT_OPTIONS:
+        return Known().list_environments()
+    if rest and rest[-1] in PROFILE_OPTIONS:
+        return Known().list_profiles()
     if begun.startswith("-"):
-        env = ("-e",) if verb in _TAKE_ENVIRONMENT else ()
-        return (*env, "-o") if verb == "load" else env
-    at = next((n for n, word in enumerate(rest) if word in _ENVIRONMENT_OPTIONS), None)
-    known = _Known(None if at is None else rest[at + 1])
+        place = ("-e", "-p") if verb in TAKE_PLACE else ()
+        return (*place, "-o") if verb == "load" else place
+    env, rest = _take_option(rest, ENVIRONMENT_OPTIONS)
+    profile, rest = _take_option(rest, PROFILE_OPTIONS)
+    known = Known(env, profile)
     match verb:
         case "load":
             names = known.list_names()
-            return names if rest else (*names, *known.list_environments())
-        case "which":
+            return names if rest or env else (*names, *known.list_environments())
+        case "which" | "check":
             return known.list_names()
-        case "check":
-            return known.list_names(with_variables=False)
-        case "add" if not rest or at == 0:
+        case "add" if not rest:
             return known.list_providers()
         case "redact" if not rest:
             return ("on", "off")
@@ -61,14 +59,20 @@ def _list_next(words: list[str], begun: str) -> Iterable[str]:
             return ()
 
 
-class _Known:
-    """What was noted of the store last. Args: env: that is named on the line."""
+def _take_option(words: list[str], options: tuple[str, ...]) -> tuple[str | None, list[str]]:
+    """Returns: what is given for an option, and the other words."""
+    at = next((n for n, word in enumerate(words) if word in options), None)
+    return (None, words) if at is None else (words[at + 1], [*words[:at], *words[at + 2 :]])
 
-    def __init__(self, env: str | None) -> None:
-        self._invocation, _ = make_invocation(env, None)
-        self._env = env
 
-    def list_names(self, *, with_variables: bool = True) -> Iterator[str]:
+class Known:
+    """What was noted of the store last. Args: env, profile: those that are named on the line."""
+
+    def __init__(self, env: str | None = None, profile: str | None = None) -> None:
+        self._invocation, _ = make_invocation(env, profile)
+        self._env, self._profile = env, profile
+
+    def list_names(self) -> Iterator[str]:
         names = self._invocation.recall_names()
         if names is None:
             return
@@ -83,7 +87,7 @@ class _Known:
         )
         for token in tokens:
             yield token.key.name
-        for token in tokens if with_variables else ():
+        for token in tokens:
             yield from token.variables
 
     def list_environments(self) -> Iterable[str]:
@@ -91,15 +95,35 @@ class _Known:
         stored, tokens = ((), ()) if names is None else names
         return self._scope().environments(stored, tokens)
 
+    def list_profiles(self) -> list[str]:
+        names = self._invocation.recall_names()
+        return sorted(self._scope().profiles(() if names is None else names.tokens))
+
     def list_providers(self) -> list[str]:
         providers = self._invocation.context.catalogue.providers.values()
         return sorted(name for p in providers for name in (p.name, *p.aliases))
+
+    def list_all(self) -> Iterator[str]:
+        """Gives: every name, whatever environment and profile it belongs to; and those of variables
+        that are set, or that a provider's tokens have."""
+        context = self._invocation.context
+        yield from context.inherited
+        yield from self.list_providers()
+        for provider in context.catalogue.providers.values():
+            for variables in provider.variables():
+                yield from variables
+        yield from self.list_environments()
+        yield from self.list_profiles()
+        names = self._invocation.recall_names()
+        for token in () if names is None else names.tokens:
+            yield token.key.name
+            yield from token.variables
 
     def _scope(self) -> Scope:
         environ = self._invocation.context.environ
         selection = Selection(
             self._env or environ.get("CREDMAN_ENV") or None,
-            environ.get("CREDMAN_PROFILE") or None,
+            self._profile or environ.get("CREDMAN_PROFILE") or None,
         )
         return Scope(self._invocation.config, selection)
 

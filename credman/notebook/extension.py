@@ -7,7 +7,8 @@ from typing import Any
 
 from credman.api import handed
 from credman.notebook.completing import list_words, make_matcher
-from credman.notebook.magics import HELP, Magics
+from credman.notebook.lines import HELP
+from credman.notebook.magics import Magics
 from credman.notebook.redacting import Redactor, install, uninstall
 
 _extensions: dict[int, _Extension] = {}
@@ -18,6 +19,8 @@ class _Extension:
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self._matcher: Callable[[Any], Any] | None = None
+        self._is_on = False
+        self._is_saved = True
 
     def begin(self) -> None:
         magics = Magics(self._shell, self.redact)
@@ -51,17 +54,27 @@ class _Extension:
         except (ImportError, AttributeError):
             self._shell.set_hook("complete_command", _complete, str_key="%credman")
 
-    def redact(self, is_on: bool) -> str:
-        """Returns: what came of it, in words."""
+    def redact(self, is_on: bool | None) -> str:
+        """Args: is_on: None: as it is.
+
+        Returns:
+            What came of it, in words.
+        """
         if is_on:
             handed.listen(self._update)
+            self._is_on = self._is_saved
+        if is_on is False or not self._is_saved:
+            handed.stop(self._update)
+            uninstall(self._shell)
+            self._is_on = False
+        if not self._is_saved:
+            return "a terminal's outputs are not saved, so nothing is taken out of them"
+        if self._is_on:
             return "loaded values are kept out of what is saved"
-        handed.stop(self._update)
-        uninstall(self._shell)
-        return "what is printed is saved as it is"
+        return "loaded values are shown, and saved, as they are: %credman redact on"
 
     def _update(self, values: Mapping[str, str]) -> None:
-        install(self._shell, Redactor(values))
+        self._is_saved = install(self._shell, Redactor(values))
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import shlex
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -17,34 +15,32 @@ from typing import Any
 
 import credman
 from credman.api import handed
+from credman.api.results import Info
 from credman.api.vaults import ask_vault_anew
 from credman.core.errors import CredmanError, NotFound, UsageError
-from credman.core.names import looks_like_value
-from credman.notebook.completing import WORDS
-
-HELP = """\
-%credman                      what is loaded, and from where
-%credman load NAME… [-e ENV] [-o]   set variables (-o: also those that are set); load ENV: all of it
-%credman add NAME [-e ENV]    store a token; the value is asked for, hidden
-%credman list [-e ENV]        what is stored
-%credman which NAME           where it would come from
-%credman check NAME           ask its provider whether it is live
-%credman scan                 look for tokens in this notebook
-%credman redact on|off        keep loaded values out of what is saved (on, as it is loaded)"""
-_MORE = "%credman help shows what there is"
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}", re.ASCII)
-_SIGNS = re.compile(r"[\s=:,;'\"\\/@]+")
-_TAKEN_OUT = "# %credman: taken out"
-_UPDATE = "UPDATE history SET source = ?, source_raw = ? WHERE session = ? AND line = ?"
+from credman.core.names import DEFAULT_PROFILE, find_nearest
+from credman.notebook.doubting import is_near, list_doubtful, mask
+from credman.notebook.hints import reword
+from credman.notebook.history import take_cell_out, take_out
+from credman.notebook.lines import (
+    HELP,
+    HELP_OPTIONS,
+    MORE,
+    WORDS,
+    check_names,
+    read_words,
+    refuse_more,
+    split_line,
+)
 
 
 class Magics:
     """Args:
     shell: the IPython.
-    switch: switches redaction on or off, and says what came of it.
+    switch: switches redaction on or off, or, with None, leaves it; and tells what it is then.
     """
 
-    def __init__(self, shell: Any, switch: Callable[[bool], str]) -> None:
+    def __init__(self, shell: Any, switch: Callable[[bool | None], str]) -> None:
         self._shell, self._switch = shell, switch
 
     def run(self, line: str) -> None:
@@ -55,92 +51,120 @@ class Magics:
             with _telling_warnings():
                 self._run(line)
         except CredmanError as error:
-            if isinstance(error, UsageError | NotFound):
-                self._forget()  # what is no name may be a value, whatever it looks like
-            hint = f"\n{error.hint}" if error.hint else ""
-            raise Shown(f"{error.message}{hint}") from None
+            # What is no name may be a value, whatever it looks like.
+            doubtful = list_doubtful(line, is_missing=not isinstance(error, UsageError))
+            taken = take_out(self._shell, line, doubtful) if doubtful else ""
+            said = [mask(reword(text), doubtful) for text in (error.message, error.hint)]
+            raise Shown("\n".join(filter(None, (*said, taken)))) from None
+        except BaseException:  # such as Ctrl-C at a prompt
+            doubtful = list_doubtful(line, is_missing=True)
+            if doubtful:
+                take_out(self._shell, line, doubtful)
+            raise
 
     def run_cell(self, line: str, cell: str) -> None:
         """Raises: as ``run``: there is nothing to be written below it."""
         del line, cell
         from IPython.core.error import UsageError as Shown
 
-        self._forget()
-        raise Shown(f"%%credman takes no cell\n{_MORE}")
+        said = take_cell_out(self._shell)
+        raise Shown("\n".join(filter(None, ("%%credman takes no cell", MORE, said))))
 
     def _run(self, line: str) -> None:
-        try:
-            words = shlex.split(line)
-        except ValueError:  # its text may be a part of the line
-            raise UsageError("a quote has no end", hint=_MORE) from None
-        if any(looks_like_value(p) for text in (line, *words) for p in _SIGNS.split(text)):
-            raise UsageError(
-                "that looks like a token itself, which is never given on the line",
-                hint="it was taken out of IPython's history; take it out of the cell as well, and "
-                "replace it: %credman add NAME asks for the value",
-            )
+        words = split_line(line)
+        if any(word in HELP_OPTIONS for word in words):
+            print(HELP)
+            if list_doubtful(line, is_missing=False):
+                raise UsageError("only words of %credman stand beside --help")
+            return
         verb, rest = (words[0], words[1:]) if words else ("", [])
         if verb == "":
             self._tell()
         elif verb in WORDS:
             getattr(self, f"_{verb}")(rest)
         else:
-            raise UsageError("there is no such %credman", hint=_MORE)
+            nearest = find_nearest(verb, WORDS)
+            if nearest is None or not is_near(verb, nearest):
+                raise UsageError("there is no such %credman: %credman help")
+            raise UsageError(f"%credman has no {verb!r}", hint=f"did you mean {nearest}?")
 
     def _tell(self) -> None:
         sources = handed.list_sources()
-        for variable in sorted(sources):
-            print(f"{variable}  {sources[variable]}")
+        _print_rows([(variable, sources[variable]) for variable in sorted(sources)])
         if not sources:
             print("nothing is loaded: %credman load NAME")
 
     def _help(self, words: Sequence[str]) -> None:
-        _refuse_more(words)
+        refuse_more(words)
         print(HELP)
 
     def _load(self, words: Sequence[str]) -> None:
-        names, env, flags = _read(words, flags=("-o",))
+        asked = read_words(words, flags=("-o",))
+        names, env = asked.names, asked.env
         if not names and env is None:
-            raise UsageError("load what?", hint="%credman load HF_TOKEN, or %credman load prod")
-        if len(names) == 1 and env is None and _is_environment(names[0]):
+            raise UsageError(
+                "%credman load takes names, or an environment",
+                hint="%credman load HF_TOKEN, or %credman load prod",
+            )
+        check_names(names)
+        if len(names) == 1 and env is None and _is_environment(names[0], asked.profile):
             names, env = [], names[0]
         ask_vault_anew()  # somebody may have given leave since
-        found = credman.load(*names, env=env, override="-o" in flags)
-        for variable, source in found.items():
-            print(f"{variable}  {source}")
+        overrides = "-o" in asked.flags
+        found = credman.load(*names, env=env, profile=asked.profile, override=overrides)
+        _print_rows([*found.items()])
 
     def _add(self, words: Sequence[str]) -> None:
-        names, env, _ = _read(words)
-        if len(names) != 1:
-            raise UsageError("add takes a name; the value is asked for, hidden")
-        credman.add(names[0], env=env)
-        folded = names[0].casefold()
-        info = next(i for i in credman.list(env=env) if i.name.casefold() == folded)
-        variables = ", ".join(info.variables)
-        print(f"stored {info.name} in {info.environment}: {variables}, {info.state}")
+        asked = read_words(words)
+        if len(asked.names) != 1:
+            raise UsageError("%credman add takes a name; the value is asked for, hidden")
+        check_names(asked.names)
+        [name] = asked.names
+        credman.add(name, env=asked.env, profile=asked.profile)
+        for info in credman.list(env=asked.env, profile=asked.profile):
+            if info.name.casefold() == name.casefold():
+                variables = ", ".join(info.variables)
+                print(f"stored {info.name} in {_name_place(info)}: {variables}, {info.state}")
 
     def _list(self, words: Sequence[str]) -> None:
-        names, env, _ = _read(words)
-        _refuse_more(names)
-        for info in credman.list(env=env):
-            print(f"{info.name}  {', '.join(info.variables)}  {info.environment}  {info.state}")
+        asked = read_words(words)
+        refuse_more(asked.names)
+        found = credman.list(env=asked.env, profile=asked.profile)
+        _print_rows(
+            [(i.name, ", ".join(i.variables), _name_place(i), i.state) for i in found],
+        )
+        if not found:
+            place = "" if asked.env is None else f" in {asked.env}"
+            print(f"nothing is stored{place}: %credman add NAME")
 
     def _which(self, words: Sequence[str]) -> None:
-        for name in _read(words, needs="which token?")[0]:
-            found = credman.which(name)
-            print(f"{found.variable}  {found.source or 'nowhere'}")
-            for place, why in found.tried:
-                print(f"  not {place}: {why}")
+        asked = read_words(words)
+
+        def look(name: str) -> list[tuple[str, ...]]:
+            found = credman.which(name, env=asked.env, profile=asked.profile)
+            doubtful = [] if found.source else list_doubtful(name, is_missing=True)
+            if doubtful:
+                raise NotFound(
+                    f"{found.variable} is nowhere", hint="%credman list shows what there is"
+                )
+            source = ", ".join(filter(None, (found.source or "nowhere", found.refused)))
+            tried = [(f"  not {place}: {why}",) for place, why in found.tried]
+            return [(found.variable, source), *tried]
+
+        _tell_each("which", asked.names, look)
 
     def _check(self, words: Sequence[str]) -> None:
-        names, env, _ = _read(words, needs="check which token?")
-        for name in names:
-            checked = credman.check(name, env=env)
+        asked = read_words(words)
+
+        def ask(name: str) -> list[tuple[str, ...]]:
+            checked = credman.check(name, env=asked.env, profile=asked.profile)
             said = ", ".join(filter(None, (checked.identity, checked.scopes, checked.reason)))
-            print(f"{name}  {checked.state}  {said}".rstrip())
+            return [(name, checked.state, said)]
+
+        _tell_each("check", asked.names, ask)
 
     def _scan(self, words: Sequence[str]) -> None:
-        _refuse_more(words)
+        refuse_more(words)
         path = self._find_notebook()
         if path is None:
             raise UsageError(
@@ -159,34 +183,13 @@ class Magics:
         print(said.decode("utf-8", "replace").rstrip())
 
     def _redact(self, words: Sequence[str]) -> None:
-        if list(words) not in (["on"], ["off"]):
-            raise UsageError("redact on, or redact off")
-        print(self._switch(words[0] == "on"))
+        if list(words) not in ([], ["on"], ["off"]):
+            raise UsageError("%credman redact takes on or off")
+        print(self._switch(words[0] == "on" if words else None))
 
     def _find_notebook(self) -> str | None:
         found = self._shell.user_ns.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME")
         return found if found and os.path.isfile(found) else None
-
-    def _forget(self) -> None:
-        """Takes what was typed out of IPython's history, also where it is saved already."""
-        manager = getattr(self._shell, "history_manager", None)
-        if manager is None:
-            return
-        for inputs in (manager.input_hist_raw, manager.input_hist_parsed):
-            if inputs:
-                inputs[-1] = _TAKEN_OUT
-        # What is typed next moves these on, as _i and _ii.
-        for name in ("_i00", "_i", "_ii", "_iii"):
-            if hasattr(manager, name):
-                setattr(manager, name, _TAKEN_OUT)
-        number = len(manager.input_hist_raw) - 1
-        self._shell.user_ns[f"_i{number}"] = self._shell.user_ns["_i"] = _TAKEN_OUT
-        with contextlib.suppress(Exception):  # it may be switched off, or another's
-            manager.writeout_cache()
-            manager.db.execute("PRAGMA secure_delete=ON")
-            place = (manager.session_number, len(manager.input_hist_raw) - 1)
-            manager.db.execute(_UPDATE, (_TAKEN_OUT, _TAKEN_OUT, *place))
-            manager.db.commit()
 
 
 @contextlib.contextmanager
@@ -200,56 +203,63 @@ def _telling_warnings() -> Iterator[None]:
             told = [*caught]
             for each in told:
                 if issubclass(each.category, credman.CredmanWarning):
-                    print(f"credman: warning: {each.message}", file=sys.stderr)
+                    text = reword(str(each.message))
+                    print(f"credman: warning: {text}", file=sys.stderr)
     for each in told:
         if not issubclass(each.category, credman.CredmanWarning):
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
 
 
-def _refuse_more(words: Sequence[str]) -> None:
-    if words:
-        raise UsageError("that takes no more words", hint=_MORE)
+def _tell_each(
+    verb: str, names: Sequence[str], look: Callable[[str], list[tuple[str, ...]]]
+) -> None:
+    """Prints what there is to say of each name. Args: look: makes its lines.
 
-
-_Read = tuple[list[str], str | None, set[str]]
-
-
-def _read(words: Sequence[str], flags: Sequence[str] = (), needs: str = "") -> _Read:
-    """Args: needs: what to ask for where no name is given.
-
-    Returns:
-        Names, the environment, and which flags were given.
+    Raises:
+        CredmanError: of all for which it failed, once the others have been told.
     """
-    names: list[str] = []
-    given: set[str] = set()
-    env: str | None = None
-    rest = iter(words)
-    for word in rest:
-        if word in ("-e", "--env"):
-            env = next(rest, None)
-            if not env:
-                raise UsageError("-e takes an environment")
-        elif word in flags:
-            given.add(word)
-        elif word.startswith("-"):
-            raise UsageError("there is no such option", hint=_MORE)
-        else:
-            names.append(word)
-    if needs and not names:
-        raise UsageError(needs, hint=_MORE)
+    if not names:
+        raise UsageError(f"%credman {verb} takes a name", hint=MORE)
+    rows: list[tuple[str, ...]] = []
+    errors: list[CredmanError] = []
     for name in names:
-        if not _NAME.fullmatch(name):
-            raise UsageError("a name has letters, digits, dots, dashes and underscores", hint=_MORE)
-    return names, env, given
+        try:
+            rows += look(name)
+        except CredmanError as error:
+            errors.append(error)
+    _print_rows(rows)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        # How a word is judged that may be a value: as by the strictest of them.
+        is_strict = any(isinstance(error, UsageError) for error in errors)
+        raise (UsageError if is_strict else CredmanError)(
+            "\n".join(dict.fromkeys(error.message for error in errors)),
+            hint="\n".join(dict.fromkeys(error.hint for error in errors if error.hint)),
+        )
 
 
-def _is_environment(name: str) -> bool:
+def _print_rows(rows: Sequence[tuple[str, ...]]) -> None:
+    """In columns. A row of one text has none."""
+    whole = [row for row in rows if len(row) > 1]
+    widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
+    for row in rows:
+        columns = zip(row, widths, strict=False) if len(row) > 1 else [(row[0], 0)]
+        print("  ".join(f"{text:<{width}}" for text, width in columns).rstrip())
+
+
+def _name_place(info: Info) -> str:
+    profile = "" if info.profile.casefold() == DEFAULT_PROFILE else f", {info.profile}"
+    return f"{info.environment}{profile}"
+
+
+def _is_environment(name: str, profile: str | None) -> bool:
     """Raises: UsageError: a token has that name as well."""
     from credman.api.opening import opened
 
     folded = name.casefold()
     try:
-        with opened(None, None) as store:
+        with opened(None, profile) as store:
             session = store.session
             is_environment = folded in {e.casefold() for e in session.environments()}
             same = [t for t in session.visible() if t.key.name.casefold() == folded]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.harness import credman
-from tests.cli.scans import STRANGE, TOKEN
+from tests.cli.scans import OTHER, STRANGE, TOKEN
 from tests.notebook.kernels import Kernel, show, start_kernel
 
 
@@ -16,6 +16,8 @@ from tests.notebook.kernels import Kernel, show, start_kernel
 def kernel(tmp_path: Path, _own_home: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kernel]:
     credman("add", "hf", "-e", "prod", "--no-check", stdin=TOKEN.encode())
     credman("add", "openai", "--no-check", stdin=STRANGE.encode())
+    values = ("--no-check", "--var", "WANDB_API_KEY", "-p", "work")
+    credman("add", "wb", *values, stdin=OTHER.encode())
     # Without a passphrase: nothing that is stored can be opened for it.
     environ = {"CREDMAN_HOME": str(tmp_path / "credman"), "CREDMAN_AGENT": "off"}
     with start_kernel(tmp_path / "k", environ) as started:
@@ -41,7 +43,14 @@ def test_what_may_come_next_is_offered_and_nothing_else(kernel: Kernel) -> None:
         ("%credman load -e prod h", ["hf", "HF_TOKEN"], "h"),
         ("%credman load openai O", ["openai", "OPENAI_API_KEY"], "O"),
         ("%credman load --env prod h", ["hf", "HF_TOKEN"], "h"),
-        ("%credman load -", ["-e", "-o"], "-"),
+        ("%credman load -", ["-e", "-p", "-o"], "-"),
+        ("%credman which -", ["-e", "-p"], "-"),
+        ("%credman which -e prod ", ["hf", "openai"], ""),
+        ("%credman check -e prod HF", ["hf", "HF_TOKEN"], "HF"),
+        ("%credman load -p wo", ["work"], "wo"),
+        ("%credman load --profile work WAND", ["WANDB_API_KEY"], "WAND"),
+        ("%credman load -p work -e prod wb", ["wb"], "wb"),
+        ("%credman add -p work -e dev mist", ["mistral", "mistralai"], "mist"),
         ("%credman check -e prod ", ["hf", "openai"], ""),
         ("%credman which HF", [], "HF"),
         ("%credman add mist", ["mistral", "mistralai"], "mist"),

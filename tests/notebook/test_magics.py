@@ -5,82 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import queue
+import subprocess
+import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from tests.cli.harness import PASSPHRASE, credman
+from tests.cli.harness import PASSPHRASE, credman, make_value
 from tests.cli.scans import OTHER, STRANGE, TOKEN
+from tests.notebook.sitting import running
 from tests.requirements import require
 from tests.watch.scan.jupyter import make_places
-
-_SECONDS = 60
-
-
-class Kernel:
-    """A kernel, and who sits before it. Args: answers: what is typed at prompts; None: no prompt
-    can be answered, as where a notebook is run by a program."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self.prompts: list[tuple[str, bool]] = []
-
-    def run(self, code: str, answers: Sequence[str] | None = None) -> str:
-        """Returns: all that the cell puts into its outputs."""
-        client = self._client
-        ident = client.execute(code, allow_stdin=answers is not None)
-        end = time.monotonic() + _SECONDS
-        text = ""
-        waiting = list(answers or ())
-        while time.monotonic() < end:
-            try:
-                asked = client.get_stdin_msg(timeout=0.02)["content"]
-                self.prompts.append((asked["prompt"], asked["password"]))
-                client.input(waiting.pop(0) if waiting else "")
-            except queue.Empty:
-                pass
-            try:
-                message = client.get_iopub_msg(timeout=0.05)
-            except queue.Empty:
-                continue
-            if message["parent_header"].get("msg_id") != ident:
-                continue
-            content = message["content"]
-            text += str(content.get("text", ""))
-            text += json.dumps(content["data"]) if "data" in content else ""
-            text += "\n".join(content.get("traceback", ()))
-            if content.get("execution_state") == "idle":
-                return text
-        raise AssertionError("the kernel does not answer")
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("kernel")
-
-
-@contextmanager
-def running(place: Path, **environ: str) -> Iterator[Kernel]:
-    require(find_spec("ipykernel"), "ipykernel is not installed")
-    from jupyter_client.manager import KernelManager
-
-    manager = KernelManager()
-    known = {k: v for k, v in os.environ.items() if k.startswith("CREDMAN_") or k == "PATH"}
-    manager.start_kernel(env={**make_places(place), **known, **environ}, cwd=str(place))
-    client = manager.client()
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=_SECONDS)
-        yield Kernel(client)
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
 
 
 def test_a_notebook_that_loads_and_stores_and_asks(tmp_path: Path) -> None:
@@ -90,7 +25,7 @@ def test_a_notebook_that_loads_and_stores_and_asks(tmp_path: Path) -> None:
         assert kernel.run("%load_ext credman") == ""
         assert "nothing is loaded" in kernel.run("%credman")
         assert kernel.run("%credman load prod") == (
-            "HF_TOKEN  store: hf (prod)\nOPENAI_API_KEY  store: openai (default)\n"
+            "HF_TOKEN        store: hf (prod)\nOPENAI_API_KEY  store: openai (default)\n"
         )
         assert kernel.run("import os; print(len(os.environ['HF_TOKEN']))") == "37\n"
         assert kernel.run("!printf %s $HF_TOKEN | wc -c").strip().startswith("37")
@@ -157,9 +92,21 @@ def test_help_and_wrong_turns(tmp_path: Path) -> None:
     with running(tmp_path / "k") as kernel:
         kernel.run("%load_ext credman")
         assert "%credman load" in kernel.run("%credman help")
+        assert kernel.run("%credman list") == "nothing is stored: %credman add NAME\n"
+        assert kernel.run("%credman list -e dev") == "nothing is stored in dev: %credman add NAME\n"
+        for line in ("-h", "--help", "load --help", "check hf -h"):
+            assert kernel.run(f"%credman {line}") == kernel.run("%credman help"), line
         for line, expected in (
-            ("%credman lod", "there is no such %credman"),
-            ("%credman load", "load what?"),
+            ("%credman lod", "%credman has no 'lod'\ndid you mean load?"),
+            ("%credman frobnicate", "there is no such %credman: %credman help"),
+            ("%credman load", "%credman load takes names, or an environment"),
+            ("%credman load -p work", "%credman load takes names, or an environment"),
+            ("%credman which", "%credman which takes a name"),
+            ("%credman check -e prod", "%credman check takes a name"),
+            ("%credman add", "%credman add takes a name; the value is asked for, hidden"),
+            ("%credman redact maybe", "%credman redact takes on or off"),
+            ("%credman load hf -e", "-e takes an environment"),
+            ("%credman list -p", "-p takes a profile"),
             ("%credman load -x", "there is no such option"),
             ("%credman scan", "it is not known which file"),
         ):
@@ -213,7 +160,9 @@ def test_what_is_loaded_is_not_printed_until_somebody_says_so(tmp_path: Path) ->
         assert "[credman:HF_TOKEN]" in kernel.run("!echo $HF_TOKEN")
         assert kernel.run("print(os.environ['ARGILLA_API_KEY'])") == "[credman:ARGILLA_API_KEY]\n"
         assert "argilla.example.org" in kernel.run("print(os.environ['ARGILLA_API_URL'])")
-        assert "saved as it is" in kernel.run("%credman redact off")
+        assert "shown, and saved, as they are: %credman redact on" in kernel.run(
+            "%credman redact off"
+        )
         assert TOKEN in kernel.run("print(os.environ['HF_TOKEN'])")
         kernel.run("%credman redact on")
         assert TOKEN not in kernel.run("print(os.environ['HF_TOKEN'])")
@@ -240,3 +189,91 @@ def test_the_magic_stores_the_first_token_and_says_that_there_is_no_recovery_key
         assert "stored hf" in said and "has no recovery key" in said and TOKEN not in said
         assert [is_hidden for _, is_hidden in kernel.prompts] == [True]
     assert credman("get", "hf").text == TOKEN
+
+
+def test_the_environment_and_the_profile_that_are_named_count(tmp_path: Path) -> None:
+    credman("add", "hf", "--no-check", stdin=TOKEN.encode())
+    credman("add", "hf", "-e", "prod", "--no-check", stdin=OTHER.encode())
+    credman("add", "openai", "-p", "work", "--no-check", stdin=STRANGE.encode())
+    with running(tmp_path / "k", CREDMAN_PASSPHRASE=PASSPHRASE) as kernel:
+        kernel.run("%load_ext credman")
+        for place in ("-e prod", "--env prod", "--env=prod"):
+            said = kernel.run(f"%credman which HF_TOKEN {place}")
+            assert said == "HF_TOKEN  store: hf (prod)\n", place
+        assert "hf (default)" in kernel.run("%credman which HF_TOKEN")
+        said = kernel.run("%credman which openai -p work")
+        assert said == "OPENAI_API_KEY  store: openai (default, work)\n"
+        said = kernel.run("%credman list --profile work")
+        assert said == "openai  OPENAI_API_KEY  default, work  not checked\n"
+        assert kernel.run("%credman check openai -p work").startswith("openai  unknown  ")
+        assert "no token openai" in kernel.run("%credman load openai")
+        said = kernel.run("%credman load default -p work")
+        assert said == "OPENAI_API_KEY  store: openai (default, work)\n"
+        said = kernel.run("%credman add mistral -e dev --profile=work", [make_value("", 32)])
+        assert "stored mistral in dev, work: MISTRAL_API_KEY" in said
+
+
+def test_of_several_names_each_is_told(tmp_path: Path) -> None:
+    credman("add", "hf", "--no-check", stdin=TOKEN.encode())
+    credman("add", "openai", "--no-check", stdin=STRANGE.encode())
+    with running(tmp_path / "k", CREDMAN_PASSPHRASE=PASSPHRASE) as kernel:
+        kernel.run("%load_ext credman")
+        said = kernel.run("%credman check nothing hf a:b nowhere openai")
+        assert "hf      unknown  " in said and "openai  unknown  " in said
+        assert "no token named nowhere" in said and "not a name for a token" in said
+        said = kernel.run("%credman which hf MY_OWN_KEY")
+        assert "HF_TOKEN    store: hf (default)\n" in said and "MY_OWN_KEY  nowhere\n" in said
+        assert "  not environment: MY_OWN_KEY not set\n" in said
+
+
+def test_hints_name_what_a_notebook_can_do(tmp_path: Path) -> None:
+    credman("add", "hf", "--no-check", stdin=TOKEN.encode())
+    with running(tmp_path / "k", CREDMAN_PASSPHRASE=PASSPHRASE) as kernel:
+        kernel.run("%load_ext credman")
+        said = kernel.run("%credman load nothing")
+        assert "%credman add nothing stores it" in said and " credman add" not in said
+        said = kernel.run("%credman add hf", [OTHER])
+        assert "in a terminal: credman rotate hf" in said and "--replace" not in said
+
+
+def test_the_extension_twice_and_anew_and_without_redaction(tmp_path: Path) -> None:
+    credman("add", "hf", "--no-check", stdin=TOKEN.encode())
+    is_on, is_off = "kept out of what is saved\n", "as they are: %credman redact on\n"
+    with running(tmp_path / "k", CREDMAN_PASSPHRASE=PASSPHRASE) as kernel:
+        kernel.run("%load_ext credman\n%credman load hf\nimport os")
+        shows = "print(os.environ['HF_TOKEN'])"
+        for code, said, is_shown in (
+            ("import credman; credman.load_ipython_extension(get_ipython())", is_on, False),
+            ("%credman redact off", is_off, True),
+            ("%credman redact off", is_off, True),
+            ("%reload_ext credman", is_on, False),
+            ("%credman redact off\n%unload_ext credman\n%load_ext credman", is_on, False),
+            ("%credman redact on\n%credman redact on", is_on, False),
+        ):
+            kernel.run(code)
+            assert kernel.run("%credman redact").endswith(said), code
+            assert (TOKEN in kernel.run(shows)) is is_shown, code
+        kernel.run("%credman redact off\n%unload_ext credman")
+        assert "not found" in kernel.run("%credman redact") and TOKEN in kernel.run(shows)
+        # The other kernel knows nothing of it.
+        with running(tmp_path / "l", CREDMAN_PASSPHRASE=PASSPHRASE) as second:
+            second.run("%load_ext credman\n%credman load hf\nimport os")
+            assert second.run(shows) == "[credman:HF_TOKEN]\n"
+            assert TOKEN in kernel.run(shows)
+
+
+def test_in_a_terminal_it_says_that_nothing_is_taken_out(tmp_path: Path) -> None:
+    require(find_spec("IPython"), "IPython is not installed")
+    code = "\n".join(
+        f"get_ipython().run_line_magic('credman', 'redact {x}')" for x in ("on", "", "off")
+    )
+    told = "a terminal's outputs are not saved, so nothing is taken out of them\n"
+    done = subprocess.run(
+        [sys.executable, "-m", "IPython", "-c", f"%load_ext credman\n{code}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **make_places(tmp_path / "i")},
+        check=True,
+    )
+    assert done.stdout == 3 * told and done.stderr == ""
