@@ -16,16 +16,17 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 
 from credman.cli.context import Context, Input, Output, visible
+from credman.cli.namecache import name_store
 from credman.cli.options import Invocation
 from credman.cli.terminal import Terminal
-from credman.core import wire
-from credman.core.errors import Interrupted
+from credman.core.errors import Interrupted, NotFound, Refused, UsageError
 from credman.core.runtimes import Runtime, detect
 from credman.core.secret import Secret
 from credman.session import Session
+from credman.stores.base import Store
 
 LOCK = threading.RLock()
-"""Held by whoever uses a session: none of them is made for two threads."""
+"""Held by whoever uses a store: none of them is made for two threads."""
 
 
 class CredmanWarning(UserWarning):
@@ -95,9 +96,10 @@ class Opened:
     said: bytearray
 
 
-_opened: dict[tuple[object, ...], Session] = {}
+Key = tuple[int, str, str]
+_opened: dict[Key, Store] = {}
 _MOST_OPENED = 16
-_of_parents: list[dict[tuple[object, ...], Session]] = []
+_of_parents: list[dict[Key, Store]] = []
 """Kept, and never used: their connections are another process's, and not to be closed here."""
 
 
@@ -171,38 +173,39 @@ def make_invocation(
 
 @contextmanager
 def opened(env: str | None, profile: str | None) -> Iterator[Opened]:
-    """Gives: the store, as it is now. It stays open for this process and the same surroundings; the
-    environment that commands are run with is that of the moment.
+    """Gives: the store, as it is now. It stays open for this process, whichever environment is
+    asked for next; what commands are run with is the process's environment of the moment.
 
     Raises:
         CredmanError
     """
     with LOCK:
         invocation, said = make_invocation(env, profile)
-        session = _opened.get(_name_opened(env, profile))
-        if session is None:
-            session = invocation.open_session()
-        session.refresh()
-        yield Opened(invocation, session, said)
-        keep_open(env, profile, session)  # one that could not be opened is tried anew
+        key = name_opened(invocation)
+        session = invocation.open_session(_opened.get(key))
+        try:
+            yield Opened(invocation, session, said)
+        except (NotFound, Refused, UsageError):  # it was looked into
+            keep_open(key, session.store)
+            raise
+        keep_open(key, session.store)  # one that could not be opened is tried anew
         repeat_warnings(said)
         for warning in session.warnings:
             warn(warning)
-        session.warnings.clear()
 
 
-def keep_open(env: str | None, profile: str | None, session: Session) -> None:
-    """A session that has opened its store is used again. Args: env, profile: its own."""
+def keep_open(key: Key, store: Store) -> None:
+    """A store that was opened is used again. Args: key: of ``name_opened``."""
     with LOCK:
-        key = _name_opened(env, profile)
         if key not in _opened and len(_opened) >= _MOST_OPENED:
             del _opened[next(iter(_opened))]
-        _opened[key] = session
+        _opened[key] = store
 
 
-def _name_opened(env: str | None, profile: str | None) -> tuple[object, ...]:
-    known = tuple(os.environ.get(name) for name in wire.VARIABLES)
-    return (os.getpid(), _find_cwd(), env, profile, *known)
+def name_opened(invocation: Invocation) -> Key:
+    """Returns: what stands for the store of an invocation, in this process."""
+    context = invocation.context
+    return (os.getpid(), context.paths.state, name_store(context, invocation.store_url))
 
 
 @contextmanager

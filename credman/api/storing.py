@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from credman.api import handed
-from credman.api.opening import keep_open, make_invocation, repeat_warnings, warn
+from credman.api.opening import keep_open, make_invocation, name_opened, repeat_warnings, warn
 from credman.api.wanted import Wanted
 from credman.cli.options import Invocation, load_command
 from credman.core.errors import CredmanError
@@ -42,7 +42,7 @@ def add_token(
         **_shared(wanted, invocation.no_input),
     }
     load_command("add").run(invocation, given)
-    _note_added(invocation, name, wanted)
+    _note_added(invocation, name)
     if b"has no recovery key" in said:
         warn("the new vault has no recovery key: credman recovery new, in a terminal")
     repeat_warnings(said)
@@ -56,7 +56,7 @@ def remove_token(name: str, wanted: Wanted) -> None:
     repeat_warnings(said)
 
 
-def _note_added(invocation: Invocation, name: str, wanted: Wanted) -> None:
+def _note_added(invocation: Invocation, name: str) -> None:
     """What was typed or handed in is kept out of outputs as well; and nobody is asked again for
     what has just opened the store."""
     for session, url in invocation.sessions:
@@ -68,7 +68,7 @@ def _note_added(invocation: Invocation, name: str, wanted: Wanted) -> None:
             secret = {f.name: f.variables[0] for f in token.present_fields if f.secret}
             values = {secret[n]: v for n, v in session.values(token).items() if n in secret}
             handed.note(values, {})
-            keep_open(wanted.env, wanted.profile, session)
+            keep_open(name_opened(invocation), session.store)
 
 
 def _shared(wanted: Wanted, no_input: bool) -> dict[str, object]:

@@ -193,14 +193,15 @@ class Invocation:
         """Returns: what was opened, and the URL of each store."""
         return [*self._sessions]
 
-    def open_session(self) -> Session:
+    def open_session(self, store: Store | None = None) -> Session:
+        """Args: store: the one that was chosen, if it is open already."""
         config, environ = self.config, self.context.environ
         self.check_selection()
         selection = Selection(
             self.env or environ.get("CREDMAN_ENV") or None,
             self.profile or environ.get("CREDMAN_PROFILE") or None,
         )
-        session = Session(self.open_store(), config, selection)
+        session = Session(store or self.open_store(), config, selection)
         self._sessions.append((session, self._url(config)))
         return session
 

@@ -56,10 +56,12 @@ class Magics:
             taken = take_out(self._shell, line, doubtful) if doubtful else ""
             said = [mask(reword(text), doubtful) for text in (error.message, error.hint)]
             raise Shown("\n".join(filter(None, (*said, taken)))) from None
-        except BaseException:  # such as Ctrl-C at a prompt
+        except BaseException as error:
             doubtful = list_doubtful(line, is_missing=True)
             if doubtful:
                 take_out(self._shell, line, doubtful)
+            if isinstance(error, KeyboardInterrupt):  # a traceback would tell nothing
+                raise Shown("stopped") from None
             raise
 
     def run_cell(self, line: str, cell: str) -> None:

@@ -329,3 +329,22 @@ def test_a_thread_that_cannot_ask_says_so(monkeypatch: pytest.MonkeyPatch) -> No
     thread.start()
     thread.join(60)
     assert "a prompt (nobody is here to answer)" in said[0]
+
+
+def test_a_passphrase_is_typed_once_for_all_environments(tmp_path: Path) -> None:
+    command("add", "hf", "-e", "prod", "--no-check", stdin=TOKEN.encode())
+    command("add", "openai", "--no-check", "--expires", "2020-01-01", stdin=STRANGE.encode())
+    source = (
+        "del os.environ['CREDMAN_PASSPHRASE']\n"
+        "try:\n    credman.get('openai')\nexcept credman.Refused:\n    print('expired')\n"
+        "os.chdir('/')\nos.environ['COLUMNS'] = '50'\n"
+        "print(len(credman.get('hf', env='prod')), len(credman.list()))\n"
+        "with credman.env('prod', only=['hf']):\n    print('here')"
+    )
+    with program(tmp_path, source) as somebody:
+        somebody.answers("passphrase", PASSPHRASE)
+        somebody.sees("expired")
+        somebody.sees(f"{len(TOKEN)} 1")
+        somebody.sees("here")
+        assert somebody.leaves() == 0
+        assert somebody.screen.count("passphrase") == 1
