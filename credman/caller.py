@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from credman.cli.context import Context, Input, Output, visible
 from credman.cli.run import report_error, run
 from credman.cli.terminal import Terminal
+from credman.core.environ import Environ
 from credman.core.errors import CredmanError, UsageError
+from credman.core.secret import SecretBytes
 
 if TYPE_CHECKING:
     from credman.output.process import Execution
@@ -38,7 +40,7 @@ def make_context(closed: set[int], width: int, *, may_use_agent: bool = False) -
         cwd = os.getcwd()
     except OSError:
         cwd, is_gone = "/", True  # it was deleted; only relative paths that are given miss it
-    inherited = dict(os.environ)
+    inherited = Environ(os.environ)
     return Context(
         stdin=Input(_read_stdin, is_terminal=os.isatty(0)),
         stdout=Output(
@@ -73,13 +75,13 @@ def _read_descriptor(descriptor: int) -> bytes:
     return data
 
 
-def _read_all(descriptor: int, limit: int) -> bytes:
-    chunks: list[bytes] = []
+def _read_all(descriptor: int, limit: int) -> SecretBytes:
+    chunks: list[SecretBytes] = []
     size = 0
-    while size <= limit and (chunk := os.read(descriptor, 65536)):
+    while size <= limit and (chunk := SecretBytes(os.read(descriptor, 65536))):
         chunks.append(chunk)
         size += len(chunk)
-    return b"".join(chunks)
+    return SecretBytes(b"".join(chunks))
 
 
 def _write(descriptor: int, data: bytes) -> None:

@@ -18,6 +18,7 @@ from credman.agent import client
 from credman.core import wire
 from credman.core.errors import Unavailable
 from credman.core.paths import make_private_directory
+from credman.core.secret import SecretBytes
 
 IDLE_SECONDS = 15 * 60.0
 """Without a request that returned values."""
@@ -82,7 +83,7 @@ def hand_over(
             raise Unavailable(answer[1].decode(), hint="credman lock ends the agent")
         if answer is not None:
             end(environ, cwd)  # of another version, or of what was here before an upgrade
-        if _start(environ, cwd, wire.frame([wire.PROTOCOL, *request])):
+        if _start(environ, cwd, SecretBytes(wire.frame([wire.PROTOCOL, *request]))):
             return
     raise Unavailable("the agent does not answer", hint="credman lock ends it")
 

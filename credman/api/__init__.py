@@ -25,7 +25,7 @@ from credman.api.results import Check, Info, Resolution
 from credman.api.storing import add_token, remove_token
 from credman.api.variables import guess_variable
 from credman.api.wanted import Found, Wanted, check_scope
-from credman.api.wording import worded
+from credman.api.wording import mask_name, rewording, worded
 from credman.core.errors import UsageError
 from credman.core.runtimes import Runtime
 from credman.core.secret import Secret
@@ -184,6 +184,7 @@ def env(
     Raises:
         CredmanError
     """
+    name, profile = mask_name(name), mask_name(profile)
     parts = _list_environment(name, profile, only)
     _note(parts)
     values: dict[str, str | None] = {}
@@ -238,7 +239,6 @@ def check(name: str, *, env: str | None = None, profile: str | None = None) -> C
     )
 
 
-@worded
 def add(
     name: str,
     value: str | None = None,
@@ -262,18 +262,19 @@ def add(
         NameTaken, UsageError, CredmanError
     """
     # Before anything can fail: a traceback may show what a variable holds.
-    value = _take_value(value)
-    if value is not None and not value:
-        raise UsageError("the value is empty, or no text")
-    add_token(
-        name,
-        value,
-        Wanted(name, env, profile),
-        provider=provider,
-        variables=None if variable is None else [variable],
-        replaces=replace,
-        checks=check,
-    )
+    name, value = mask_name(name), _take_value(value)
+    with rewording():
+        if value is not None and not value:
+            raise UsageError("the value is empty, or no text")
+        add_token(
+            name,
+            value,
+            Wanted(name, env, profile),
+            provider=provider,
+            variables=None if variable is None else [variable],
+            replaces=replace,
+            checks=check,
+        )
 
 
 @worded

@@ -11,8 +11,10 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from credman.core.secret import Secret
+
 _lock = threading.Lock()
-_layers: list[dict[str, str | None]] = []
+_layers: list[dict[str, Secret | None]] = []
 """What each found, by variable, the latest last; None: it was not set."""
 
 
@@ -28,7 +30,7 @@ os.register_at_fork(after_in_child=_forget_lock)
 def layered(values: Mapping[str, str | None]) -> Iterator[None]:
     """Sets variables of the process, and puts back what was there. Args: values: None: unset."""
     with _lock:
-        found = {name: os.environ.get(name) for name in values}
+        found = {name: _find(name) for name in values}
         _layers.append(found)
         for name, value in values.items():
             _put(name, value)
@@ -39,7 +41,11 @@ def layered(values: Mapping[str, str | None]) -> Iterator[None]:
             _take_away(found)
 
 
-def _take_away(found: dict[str, str | None]) -> None:
+def _find(name: str) -> Secret | None:
+    return Secret(os.environ[name]) if name in os.environ else None
+
+
+def _take_away(found: dict[str, Secret | None]) -> None:
     # By identity: another one may be equal.
     index = next(n for n, other in enumerate(_layers) if other is found)
     del _layers[index]

@@ -19,6 +19,7 @@ from credman.cli.context import Context, Input, Output, visible
 from credman.cli.namecache import name_store
 from credman.cli.options import Invocation
 from credman.cli.terminal import Terminal
+from credman.core.environ import Environ
 from credman.core.errors import Interrupted, NotFound, Refused, UsageError
 from credman.core.runtimes import Runtime, detect
 from credman.core.secret import Secret
@@ -153,9 +154,9 @@ def make_invocation(
     """
     runtime = find_runtime()
     in_kernel = hasattr(find_shell(), "kernel")
-    inherited = dict(os.environ)
+    inherited = Environ(os.environ)
     said = bytearray()
-    piped = [] if value is None else [value.to_bytes()]
+    piped = [] if value is None else [value.to_bytes()]  # taken once
     context = Context(
         stdin=Input(lambda limit: piped.pop() if piped else b"", is_terminal=value is None),
         stdout=Output(said.extend),

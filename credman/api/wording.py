@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from credman.core.errors import CredmanError
+from credman.core.names import looks_like_value
+from credman.core.secret import Secret
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -27,22 +30,40 @@ _WORDS = (
     ),
     ("which is never given on the command line", "and not like a name"),
 )
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}", re.ASCII)
 _NAMES_PLACE = re.compile(r"(?<!\S)-e (\S+) names")
 
 
 def worded(function: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Errors name the arguments of Python, and not the options of the command line."""
+    """Errors name the arguments of Python, and not the options of the command line; and a value
+    that was given as a name is masked in them."""
 
     @wraps(function)
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        try:
+        args = tuple(map(mask_name, args))  # type: ignore[assignment]
+        kwargs = {name: mask_name(given) for name, given in kwargs.items()}  # type: ignore[assignment]
+        with rewording():
             return function(*args, **kwargs)
-        except CredmanError as error:
-            error.message, error.hint = _reword(error.message), _reword(error.hint)
-            error.args = (error.message,)
-            raise
 
     return call
+
+
+@contextmanager
+def rewording() -> Iterator[None]:
+    """As ``worded``, for a part of a function."""
+    try:
+        yield
+    except CredmanError as error:
+        error.message, error.hint = _reword(error.message), _reword(error.hint)
+        error.args = (error.message,)
+        raise
+
+
+def mask_name(given: _T) -> _T:
+    """Returns: the same, masked if it is no name; a traceback may show what a variable holds."""
+    if not isinstance(given, str) or (_NAME.fullmatch(given) and not looks_like_value(given)):
+        return given
+    return Secret(given)  # type: ignore[return-value]
 
 
 def _reword(text: str) -> str:

@@ -94,7 +94,7 @@ class PersonAtTerminal:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env=dict(environ),
+                env=environ,
                 start_new_session=True,
             )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from credman.cli.terminal import Terminal
 from credman.core import wire
+from credman.core.environ import Environ, mask_environ
 from credman.core.errors import CredmanError
 from credman.core.names import quote_untrusted
 from credman.core.paths import Paths, find_paths
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from credman.stores.base import Keeper, Unlocker
 
 
-def visible(environ: Mapping[str, str]) -> dict[str, str]:
+def visible(environ: Mapping[str, str]) -> Environ:
     """Returns: the variables that a command may see: the same, whoever runs it."""
-    return {name: environ[name] for name in wire.VARIABLES if name in environ}
+    return Environ((name, environ[name]) for name in wire.VARIABLES if name in environ)
 
 
 class Output:
@@ -101,11 +102,17 @@ class Context:
     terminal: Terminal
     read_descriptor: Callable[[int], bytes]
     parent: int = 0
-    inherited: Mapping[str, str] = field(default_factory=dict, repr=False)
+    inherited: Mapping[str, str] = field(default_factory=Environ, repr=False)
     may_use_agent: bool = False
     keeper: Keeper | None = None
     source: Unlocker | None = None
     is_cwd_gone: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("environ", "inherited"):
+            given = getattr(self, name)
+            if isinstance(given, dict):  # the agent's is no dict, and refuses to be read
+                object.__setattr__(self, name, mask_environ(given))
 
     @property
     def paths(self) -> Paths:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from credman.cli.context import Context
 from credman.cli.options import Invocation
+from credman.core.environ import Environ
 from credman.core.errors import CredmanError, Refused
 from credman.core.model import Token
 from credman.core.plan import PlanEntry
@@ -51,7 +52,7 @@ def _renew(invocation: Invocation, session: Session, token: Token) -> bool:
     if not is_due(token, now):
         return False
     # Where nothing of the caller is known but his names, this ends what the agent does for him.
-    environ = dict(invocation.context.inherited)
+    environ = Environ(invocation.context.inherited)
     from credman.cli.asking import hold_token
     from credman.upkeep.renewing import COMMAND_SECONDS, refuse_recursion
 
@@ -81,7 +82,7 @@ def renew_now(invocation: Invocation, session: Session, token: Token) -> None:
     """
     from credman.upkeep.renewing import refuse_recursion
 
-    environ = dict(invocation.context.inherited)
+    environ = Environ(invocation.context.inherited)
     refuse_recursion(token.key, environ)
     now = datetime.now(UTC).replace(microsecond=0)
     _run(invocation, session, token, environ, now)

@@ -16,6 +16,7 @@ from credman.cli.options import Invocation, Result, command
 from credman.cli.scan import print_report
 from credman.cli.scangit import find_root, scan_staged
 from credman.cli.scanreport import list_unread
+from credman.core.environ import mask_environ
 from credman.core.errors import UsageError
 from credman.watch.scan.git import Repository
 from credman.watch.scan.history import scan_history
@@ -51,7 +52,7 @@ def hook_run(
     Example: credman hook run pre-commit
     """
     # Nobody is asked: a command that gives the passphrase may open a window.
-    passed = {k: v for k, v in invocation.context.inherited.items() if k != _COMMAND}
+    passed = mask_environ(invocation.context.inherited).without((_COMMAND,))
     invocation.context = context = replace(invocation.context, inherited=passed)
     if framework == (stage is not None) or stage not in (None, "pre-commit", "pre-push"):
         raise UsageError("hook run takes pre-commit, pre-push or --framework")

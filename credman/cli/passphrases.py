@@ -25,7 +25,9 @@ def check_passphrase(passphrase: Secret) -> Secret:
     try:
         size = len(passphrase.encode("utf-8"))
     except UnicodeEncodeError:
-        raise UsageError("the passphrase is not UTF-8 text") from None
+        size = -1
+    if size < 0:  # raised out here: that error carries it along
+        raise UsageError("the passphrase is not UTF-8 text")
     if not size:
         raise UsageError("the passphrase is empty")
     if size > MAX_BYTES:

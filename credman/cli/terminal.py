@@ -20,7 +20,7 @@ import termios
 from typing import Any
 
 from credman.core.errors import Interrupted, Locked, UsageError
-from credman.core.secret import Secret
+from credman.core.secret import Secret, SecretBuffer, SecretBytes
 
 DEVICE = "/dev/tty"
 _MORE_LINES_SECONDS = 0.05
@@ -113,10 +113,9 @@ class Terminal:
             raise Interrupted("the terminal cannot be read") from None
         finally:
             os.close(descriptor)
-        try:
+        with contextlib.suppress(UnicodeDecodeError):
             return Secret(line.decode("utf-8"))
-        except UnicodeDecodeError:
-            raise UsageError("what was typed is not UTF-8 text") from None
+        raise UsageError("what was typed is not UTF-8 text")  # out here: that error holds it
 
     def _ask(self, descriptor: int, prompt: bytes, *, hidden: bool) -> bytes:
         found = self._hold(descriptor)
@@ -225,10 +224,10 @@ def _refuse_cut_line(descriptor: int) -> None:
 
 
 def _read_line(descriptor: int, *, echo: bool) -> bytes:
-    line = bytearray()
+    line = SecretBuffer()
     escape = b""  # what was read of an escape sequence (an arrow key, say): it is no text
     while True:
-        data = os.read(descriptor, 4096)
+        data = SecretBytes(os.read(descriptor, 4096))
         if not data:
             raise Interrupted("the terminal has gone")
         for position, byte in enumerate(data):
@@ -240,7 +239,7 @@ def _read_line(descriptor: int, *, echo: bool) -> bytes:
                 if data[position + 1 :].strip() or _more_is_coming(descriptor):
                     _discard_rest(descriptor)
                     raise SeveralLines("several lines were pasted; nothing was taken")
-                return bytes(line)
+                return SecretBytes(line)
             if byte == _STOP:
                 raise _StopRequested
             if byte == _INTERRUPT or (byte == _END_OF_INPUT and not line):

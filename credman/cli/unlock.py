@@ -15,6 +15,7 @@ from credman.cli.passphrases import (
     normalize,
     passphrase_from_bytes,
 )
+from credman.core.environ import Environ, mask_environ
 from credman.core.errors import (
     CredmanError,
     Locked,
@@ -24,7 +25,7 @@ from credman.core.errors import (
     WrongPassphrase,
 )
 from credman.core.paths import make_private_directory
-from credman.core.secret import Secret
+from credman.core.secret import Secret, SecretBytes
 from credman.oskeyring.choice import (
     OFF,
     choose_backend,
@@ -145,7 +146,8 @@ class PassphraseSource:
 
     def keyring_environ(self) -> Mapping[str, str]:
         """Returns: what leads to the keyring, for whoever brings up no window."""
-        return {k: v for k, v in self._context.inherited.items() if k in TO_THE_SERVICE}
+        inherited = self._context.inherited
+        return Environ((k, inherited[k]) for k in TO_THE_SERVICE if k in inherited)
 
     def keyring(self, *, opening: bool = False) -> OsKeyring | None:
         """The keyring that the configuration names, or the one that worked before.
@@ -270,8 +272,8 @@ class PassphraseSource:
             return "--passphrase-fd", self._read_from("--passphrase-fd", self._descriptor)
         if environ.get("CREDMAN_PASSPHRASE"):
             # Its bytes: in an ASCII locale an é arrives as two surrogates.
-            given = os.fsencode(environ["CREDMAN_PASSPHRASE"])
-            return "CREDMAN_PASSPHRASE", check_passphrase(Secret.from_bytes(given))
+            given = Secret.from_bytes(os.fsencode(environ["CREDMAN_PASSPHRASE"]))
+            return "CREDMAN_PASSPHRASE", check_passphrase(given)
         if environ.get("CREDMAN_PASSPHRASE_COMMAND"):
             return "CREDMAN_PASSPHRASE_COMMAND", passphrase_from_bytes(self._run_command())
         return None
@@ -289,10 +291,11 @@ class PassphraseSource:
         except UsageError as error:
             raise UsageError(f"{option}: {error.message}") from None
 
-    def _run_command(self) -> bytes:
+    def _run_command(self) -> SecretBytes:
         import subprocess
 
-        environ = self._context.inherited
+        environ = mask_environ(self._context.inherited)
+        problem = ""
         try:
             done = subprocess.run(
                 ["/bin/sh", "-c", environ["CREDMAN_PASSPHRASE_COMMAND"]],
@@ -301,15 +304,17 @@ class PassphraseSource:
                 timeout=_COMMAND_SECONDS,
                 cwd=self._context.cwd,
                 # Without itself: a command that runs credman would call for itself for ever.
-                env={k: v for k, v in environ.items() if k and k != "CREDMAN_PASSPHRASE_COMMAND"},
+                env=environ.without(("", "CREDMAN_PASSPHRASE_COMMAND")),
                 check=False,
             )
+            status, printed = done.returncode, SecretBytes(done.stdout)
+            del done
         except subprocess.TimeoutExpired:
-            raise Locked(
-                f"CREDMAN_PASSPHRASE_COMMAND did not end within {_COMMAND_SECONDS} s"
-            ) from None
+            problem = f"CREDMAN_PASSPHRASE_COMMAND did not end within {_COMMAND_SECONDS} s"
         except OSError as error:
-            raise Locked(f"cannot run CREDMAN_PASSPHRASE_COMMAND: {error.strerror}") from None
-        if done.returncode:
-            raise Locked(f"CREDMAN_PASSPHRASE_COMMAND failed with status {done.returncode}")
-        return done.stdout
+            problem = f"cannot run CREDMAN_PASSPHRASE_COMMAND: {error.strerror}"
+        if problem:  # raised out here: the library's frames hold the environment, and what came
+            raise Locked(problem)
+        if status:
+            raise Locked(f"CREDMAN_PASSPHRASE_COMMAND failed with status {status}")
+        return printed

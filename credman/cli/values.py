@@ -10,7 +10,7 @@ from credman.cli.terminal import SeveralLines
 from credman.core.errors import Locked, Refused, UsageError
 from credman.core.model import MAX_VALUE_BYTES, Field, Token
 from credman.core.names import check_variable, quote_untrusted, variable_from_name
-from credman.core.secret import Secret
+from credman.core.secret import Secret, SecretBytes
 from credman.providers.catalogue import Catalogue, Provider, ProviderField
 from credman.stores.additions import NewToken, check_value
 
@@ -116,12 +116,12 @@ def parse_assignments(data: bytes, expected: Sequence[str]) -> dict[str, Secret]
         UsageError: a line is none, a variable is unknown or occurs twice. No line is repeated.
     """
     found: dict[str, Secret] = {}
-    for number, line in enumerate(data.split(b"\n"), start=1):
-        line = line.removesuffix(b"\r")
+    for number, line in enumerate(map(SecretBytes, data.split(b"\n")), start=1):
+        line = SecretBytes(line.removesuffix(b"\r"))
         if not line.strip():
             continue
-        variable, separator, value = line.partition(b"=")
-        name = variable.decode("ascii", "replace").strip()
+        variable, separator, value = map(SecretBytes, line.partition(b"="))
+        name = Secret(variable.decode("ascii", "replace").strip())  # or a line that is a value
         if not separator or name not in expected:
             raise UsageError(
                 f"line {number} of standard input is not VAR=value with a known VAR",
@@ -129,7 +129,7 @@ def parse_assignments(data: bytes, expected: Sequence[str]) -> dict[str, Secret]
             )
         if name in found:
             raise UsageError(f"line {number} of standard input gives {name} a second time")
-        found[name] = Secret.from_bytes(value)
+        found[str(name)] = Secret.from_bytes(value)
     return found
 
 
@@ -178,7 +178,7 @@ class TokenSource:
 
     def _read_piped(self, fields: Sequence[Field]) -> dict[str, Secret]:
         limit = (MAX_VALUE_BYTES + 4096) * len(fields)
-        data = self._context.stdin.read(limit)
+        data = SecretBytes(self._context.stdin.read(limit))
         if len(data) > limit:
             raise UsageError(f"the value is larger than {MAX_VALUE_BYTES >> 10} KiB")
         if not data:
@@ -188,8 +188,7 @@ class TokenSource:
             )
         alone = self._find_alone(fields, data)
         if alone is not None:
-            whole = data if alone.is_file else strip_line_end(data)
-            found = {alone.name: Secret.from_bytes(whole)}
+            found = {alone.name: Secret.from_bytes(data if alone.is_file else strip_line_end(data))}
         else:
             found = parse_assignments(data, [f.name for f in fields])
             missing = [f.name for f in fields if f.name not in found and not self._is_optional(f)]

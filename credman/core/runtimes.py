@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from credman.core.environ import mask_environ
 from credman.core.runtime import is_unattended
 
 _TITLES = {
@@ -133,6 +134,7 @@ def detect(
     Returns:
         The runtime; "python" where nothing says more.
     """
+    environ = mask_environ(environ)
     signs = _Signs(environ, shell, platform, exists)
     found = next((f for rule in _RULES if (f := rule(signs))), _Found("python", ()))
     return Runtime(

@@ -1,12 +1,13 @@
-"""The one type that carries a secret value through credman.
+"""The types that carry a secret value through credman.
 
-Rule: showing it by accident (a log line, a traceback, an f-string with ``!r``) shows a mask; it is
-not picklable, so it cannot slip into a cache or another process. It cannot be wiped from memory:
-Python gives no such promise, and credman makes none.
+Rule: showing one by accident (a log line, a traceback, an f-string with ``!r``) shows a mask; a
+``Secret`` is not picklable, so it cannot slip into a cache or another process. None can be wiped
+from memory: Python gives no such promise, and credman makes none.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NoReturn
 
 _ERRORS = "surrogateescape"  # bytes that are not UTF-8 survive, as in os.environ
@@ -23,11 +24,13 @@ class Secret(str):
         return cls(value.decode("utf-8", _ERRORS))
 
     def to_bytes(self) -> bytes:
-        """Returns: exactly the bytes it was made of."""
-        return self.encode("utf-8", _ERRORS)
+        """Returns: exactly the bytes it was made of; masked as well."""
+        return SecretBytes(self.encode("utf-8", _ERRORS))
 
     def __repr__(self) -> str:
         return "Secret('…')"
+
+    __sentry_repr__ = __repr__
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a Secret is not picklable")
@@ -44,8 +47,41 @@ class Secret(str):
     def __deepcopy__(self, memo: object) -> Secret:
         return self  # of what is copied with it, nothing else is to fail
 
-    def __rich_repr__(self) -> NoReturn:  # pretty-printers fall back to __repr__
-        raise AttributeError("a Secret is not shown")
+    def __rich_repr__(self) -> Iterator[object]:
+        # Without it rich shows the beginning of a long text, whatever its repr is.
+        yield _Mask()
+
+
+class SecretBytes(bytes):
+    """``bytes`` whose ``repr`` is masked: values, keys, and what holds them in clear. A slice of it
+    is plain."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "SecretBytes('…')"
+
+    __str__ = __sentry_repr__ = __repr__
+
+    def __rich_repr__(self) -> Iterator[object]:
+        yield _Mask()
+
+
+class SecretBuffer(bytearray):
+    """The same, while it is read."""
+
+    def __repr__(self) -> str:
+        return "SecretBuffer('…')"
+
+    __str__ = __sentry_repr__ = __repr__
+
+    def __rich_repr__(self) -> Iterator[object]:
+        yield _Mask()
+
+
+class _Mask:
+    def __repr__(self) -> str:
+        return "'…'"
 
 
 def mask(value: str, *, head: str = "") -> str:

@@ -17,8 +17,9 @@ from enum import Enum
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from credman.core.environ import Environ
 from credman.core.errors import Unavailable
-from credman.core.secret import Secret
+from credman.core.secret import Secret, SecretBytes
 from credman.oskeyring.backends import ALLOWED, asks_on_a_display, check_backend, max_characters
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class OsKeyring:
         on_wait: Callable[[], None] | None = None,
     ) -> None:
         self.backend = check_backend(backend)
-        self._environ = {k: environ[k] for k in PASSED_ON if k in environ}
+        self._environ = Environ((k, environ[k]) for k in PASSED_ON if k in environ)
         self._has_display = bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
         usual = INTERACTIVE_SECONDS if is_attended else UNATTENDED_SECONDS
         self._seconds = usual if seconds is None else seconds
@@ -155,7 +156,7 @@ class OsKeyring:
         Raises:
             KeyringUnavailable
         """
-        self._ask({"action": "set", "service": service, "user": user, "value": str(value)})
+        self._ask({"action": "set", "service": service, "user": user, "value": value})
         if self.get(service, user) != value:
             raise KeyringUnavailable(Situation.FAILED, "to keep what it was given")
 
@@ -235,7 +236,8 @@ class OsKeyring:
         process = self._process
         if process is None or process.stdin is None:
             raise KeyringUnavailable(Situation.FAILED)
-        self._send(process.stdin.fileno(), f"{json.dumps(request)}\n".encode("ascii"), deadline)
+        data = SecretBytes(f"{json.dumps(request)}\n".encode("ascii"))
+        self._send(process.stdin.fileno(), data, deadline)
         answer = json.loads(self._read_line(process, deadline))
         problem = answer.get("problem")
         if problem is None:
@@ -280,12 +282,12 @@ class OsKeyring:
                 if time.monotonic() < deadline:
                     self._tell_of_waiting()
                 continue
-            data = os.read(stream.fileno(), 65536)
+            data = SecretBytes(os.read(stream.fileno(), 65536))
             if not data:
                 raise KeyringUnavailable(Situation.FAILED)
             self._rest += data
         line, _, self._rest = self._rest.partition(b"\n")
-        return line
+        return SecretBytes(line)
 
     def _tell_of_waiting(self) -> None:
         tell, self._on_wait = self._on_wait, None
@@ -297,7 +299,8 @@ class OsKeyring:
 
         from credman.oskeyring import worker
 
-        try:
+        process = None
+        with contextlib.suppress(OSError):
             process = subprocess.Popen(
                 [sys.executable, "-I", worker.__file__],
                 stdin=subprocess.PIPE,
@@ -307,8 +310,8 @@ class OsKeyring:
                 env=self._environ,
                 start_new_session=True,  # Ctrl-C is ours to handle, and it has no terminal
             )
-        except OSError:
-            raise KeyringUnavailable(Situation.FAILED, "to start") from None
+        if process is None:  # raised out here: the library's frames hold the environment
+            raise KeyringUnavailable(Situation.FAILED, "to start")
         if process.stdin is not None:
             os.set_blocking(process.stdin.fileno(), False)  # one that hangs does not read either
         return process

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 from credman.core.errors import UsageError
+from credman.core.secret import Secret
 from credman.providers.client import Request
 from credman.providers.places import check_url
 
@@ -237,19 +238,26 @@ def build_request(
                 raise UsageError("a secret goes into no URL")
             pairs = {key: _fill(text, values, str) for key, text in call.query.items()}
             url += ("&" if "?" in url else "?") + urlencode(pairs)
-        headers = {name: _fill(text, values, _as_header) for name, text in call.headers.items()}
-        if call.basic:
-            user = ":".join(_fill(text, values, str) for text in call.basic).encode("utf-8")
-            headers["Authorization"] = "Basic " + base64.b64encode(user).decode("ascii")
-        body = _fill_body(call, values)
-    except UnicodeEncodeError:  # it holds the value
-        raise UsageError("it cannot stand in a request: it is not text") from None
-    check_url(url)
-    return Request(call.method, url, headers, body, is_repeatable)
+        check_url(url)
+        return Request(
+            call.method, url, _fill_headers(call, values), _fill_body(call, values), is_repeatable
+        )
+    except UnicodeEncodeError:
+        pass
+    # Raised out here: that error holds the value.
+    raise UsageError("it cannot stand in a request: it is not text")
+
+
+def _fill_headers(call: Call, values: Values) -> dict[str, str]:
+    headers = {name: _fill(text, values, _as_header) for name, text in call.headers.items()}
+    if call.basic:
+        user = ":".join(_fill(text, values, str) for text in call.basic).encode("utf-8")
+        headers["Authorization"] = "Basic " + base64.b64encode(user).decode("ascii")
+    return headers
 
 
 def _fill(text: str, values: Values, render: Callable[[str], str]) -> str:
-    return PLACEHOLDER.sub(lambda match: render(str(values[match[1]])), text)
+    return PLACEHOLDER.sub(lambda match: render(Secret(values[match[1]])), text)
 
 
 def _fill_url(url: str, values: Values, secret: frozenset[str]) -> str:

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from credman.core.environ import Environ
 from credman.core.errors import UsageError
 
 
@@ -39,7 +40,7 @@ def find_proxies(environ: Mapping[str, str]) -> dict[str, str]:
     """Returns: the proxies that the caller's variables name, by scheme."""
     # As the standard library does: what is written in small letters counts first, and HTTP_PROXY
     # does not in a CGI script, where whoever asks may set it.
-    found: dict[str, str] = {}
+    found = Environ()  # a proxy's address may hold a password
     for name in sorted(environ, key=str.islower):
         scheme = name.lower().removesuffix("_proxy")
         if scheme != name.lower() and not (name == "HTTP_PROXY" and "REQUEST_METHOD" in environ):
@@ -53,6 +54,6 @@ def choose_proxy(proxies: Mapping[str, str], url: str) -> str:
 
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if _is_this_machine(host) or proxy_bypass_environment(host, dict(proxies)):
+    if _is_this_machine(host) or proxy_bypass_environment(host, Environ(proxies)):
         return ""
     return proxies.get(parts.scheme) or proxies.get("all") or ""

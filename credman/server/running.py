@@ -19,6 +19,7 @@ from credman.cli.terminal import Terminal
 from credman.cli.unlock import PassphraseSource
 from credman.core import wire
 from credman.core.config import load_config
+from credman.core.environ import Environ
 from credman.core.errors import CredmanError
 from credman.core.paths import find_paths
 from credman.core.secret import Secret
@@ -113,10 +114,10 @@ class _NoVariables(Mapping[str, str]):
         raise Declined
 
 
-def read_caller(cwd: bytes, variables: bytes) -> tuple[str, dict[str, str]]:
+def read_caller(cwd: bytes, variables: bytes) -> tuple[str, Environ]:
     """Args: of a request. Returns: directory and variables. Raises: ValueError"""
     pairs = (os.fsdecode(pair).partition("=") for pair in wire.unpack(variables))
-    environ = {name: value for name, _, value in pairs}
+    environ = Environ((name, value) for name, _, value in pairs)
     if not environ.keys() <= set(wire.VARIABLES) or not cwd.startswith(b"/"):
         raise ValueError
     return os.fsdecode(cwd), environ
@@ -282,7 +283,7 @@ def warm_up() -> None:
     load_catalogue()
     held = Held()
     rings = Rings(held)
-    nowhere = {"CREDMAN_HOME": "/nonexistent"}
+    nowhere = Environ(CREDMAN_HOME="/nonexistent")
     terminal = (b"terminal", b"terminal", b"terminal")
     for argv in _WARMING:
         for streams in (terminal, (b"other",) * 3):

@@ -232,8 +232,10 @@ def check_value(name: str, value: Secret) -> None:
         )
     try:
         size = len(value.to_bytes())
-    except UnicodeEncodeError:  # it would carry the value along
-        raise UsageError(f"the value of {name} is not text", hint="nothing was stored") from None
+    except UnicodeEncodeError:
+        size = -1
+    if size < 0:  # raised out here: that error carries the value along
+        raise UsageError(f"the value of {name} is not text", hint="nothing was stored")
     if size > MAX_VALUE_BYTES:
         raise UsageError(
             f"the value of {name} is larger than {MAX_VALUE_BYTES >> 10} KiB",

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from credman.core import wire
-from credman.core.errors import StoreConflict, Unavailable, VaultDamaged
+from credman.core.errors import CredmanError, StoreConflict, Unavailable, VaultDamaged
 from credman.core.model import Address
-from credman.core.secret import Secret
+from credman.core.secret import Secret, SecretBytes
 from credman.stores import transfer
 from credman.stores.base import Committed, Creation, Snapshot, Store
 from credman.stores.changes import Change
@@ -74,7 +74,10 @@ class KeptStore:
 
     def _call(self, operation: bytes, request: Sequence[object]) -> Any:
         """Returns: None: the agent does not do it; from then on the store itself does."""
-        answer = self._ask(operation, transfer.dump(request)) if self._is_kept else None
+        found = self._ask(operation, transfer.dump(request)) if self._is_kept else None
+        answer = None if found is None else [SecretBytes(part) for part in found]
+        del found
+        error: CredmanError = VaultDamaged("the agent's answer cannot be read")
         try:
             match answer:
                 case [wire.DONE, data]:
@@ -88,10 +91,11 @@ class KeptStore:
                 case _:
                     self._is_kept = False
                     if answer == [] and operation == wire.WRITE:
-                        raise _unknown()
-                    return None
+                        error = _unknown()
+                    else:
+                        return None
         except ValueError:
-            raise VaultDamaged("the agent's answer cannot be read") from None
+            pass  # raised out here: what could not be read may hold values
         raise error
 
 

@@ -201,7 +201,7 @@ def write_blob(ring: Ring, user: str, generation: int, text: str) -> Head:
         head = Head(generation, 0, digest(text))
         ring.set((INDEX_SERVICE, user), Secret(f"{_render_head(head)}\n{text}"))
         return head
-    pieces = split(text, limit)
+    pieces = split(Secret(text), limit)
     for name, piece in zip(name_parts(INDEX_SERVICE, user, len(pieces)), pieces, strict=True):
         ring.set(name, Secret(piece))
     head = Head(generation, len(pieces), digest(text))

@@ -163,12 +163,13 @@ def name_parts(service: str, user: str, parts: int) -> tuple[Name, ...]:
     return tuple((service, f"{user}.{number}") for number in range(1, parts + 1))
 
 
-def split(text: str, limit: int) -> tuple[str, ...]:
+def split(text: Secret, limit: int) -> tuple[Secret, ...]:
     """Args: text: ASCII. Returns: pieces of at most ``limit`` characters."""
-    return tuple(text[at : at + limit] for at in range(0, len(text), limit)) or ("",)
+    pieces = (text[at : at + limit] for at in range(0, len(text), limit))
+    return tuple(map(Secret, pieces)) or (Secret(),)
 
 
-def encode(values: Mapping[str, Secret], limit: int) -> tuple[str, str]:
+def encode(values: Mapping[str, Secret], limit: int) -> tuple[str, Secret]:
     """Args:
         values: of one version, by field.
         limit: how many UTF-16 code units an item can hold.
@@ -178,19 +179,19 @@ def encode(values: Mapping[str, Secret], limit: int) -> tuple[str, str]:
     """
     if len(values) != 1 or "" in values.values():
         fields = {name: value_to_json(value) for name, value in values.items()}
-        return FIELDS, json.dumps(fields, separators=(",", ":"))
+        return FIELDS, Secret(json.dumps(fields, separators=(",", ":")))
     (value,) = values.values()
     data = value.to_bytes()
     try:
-        text = data.decode("utf-8")
+        text = Secret(data.decode("utf-8"))
     except UnicodeDecodeError:
-        return BASE64, base64.b64encode(data).decode("ascii")
+        return BASE64, Secret(base64.b64encode(data).decode("ascii"))
     if not text.isascii() and len(text.encode("utf-16-le")) // 2 > limit:
-        return BASE64, base64.b64encode(data).decode("ascii")
+        return BASE64, Secret(base64.b64encode(data).decode("ascii"))
     return TEXT, text
 
 
-def decode(item: Item, text: str, fields: Sequence[str], hint: str = "") -> dict[str, Secret]:
+def decode(item: Item, text: Secret, fields: Sequence[str], hint: str = "") -> dict[str, Secret]:
     """Args:
         item: as the index describes it.
         text: what lies in the keyring, its parts joined.
@@ -201,23 +202,29 @@ def decode(item: Item, text: str, fields: Sequence[str], hint: str = "") -> dict
         PayloadDamaged: it is not what was stored.
     """
     try:
-        if digest(text) != item.sha256:
-            raise ValueError
-        if item.form == FIELDS:
-            record = Record(load_strict(text.encode("ascii")))
-            found = {name: read_value(record.extra[name]) for name in fields}
-            if set(record.extra) != set(found):
-                raise ValueError
-            return found
-        (name,) = fields
-        is_text = item.form == TEXT
-        data = text.encode("utf-8") if is_text else base64.b64decode(text, validate=True)
-        return {name: Secret.from_bytes(data)}
+        return _decode(item, text, fields)
     except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
-        raise PayloadDamaged(
-            f"the item {item.user} of {item.service} in the keyring is not what credman stored",
-            hint=hint,
-        ) from None
+        pass
+    # Raised out here: what read it holds it in clear.
+    raise PayloadDamaged(
+        f"the item {item.user} of {item.service} in the keyring is not what credman stored",
+        hint=hint,
+    )
+
+
+def _decode(item: Item, text: Secret, fields: Sequence[str]) -> dict[str, Secret]:
+    if digest(text) != item.sha256:
+        raise ValueError
+    if item.form == FIELDS:
+        record = Record(load_strict(text.encode("ascii")))
+        found = {name: read_value(record.extra[name]) for name in fields}
+        if set(record.extra) != set(found):
+            raise ValueError
+        return found
+    (name,) = fields
+    is_text = item.form == TEXT
+    data = text.encode("utf-8") if is_text else base64.b64decode(text, validate=True)
+    return {name: Secret.from_bytes(data)}
 
 
 def digest(text: str) -> str:
@@ -225,16 +232,16 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def read_item(ring: Ring, item: Item) -> str | None:
+def read_item(ring: Ring, item: Item) -> Secret | None:
     """Returns: what is stored there, its parts joined; None if one of them is gone.
 
     Raises:
         KeyringUnavailable
     """
-    found: list[str] = []
+    found: list[Secret] = []
     for name in item.names:
         part = ring.get(name)
         if part is None:
             return None
-        found.append(str(part))
-    return "".join(found)
+        found.append(part)
+    return Secret("".join(found))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from credman.core.errors import CredmanError, Locked
 from credman.core.keyitems import KEYRING_SERVICE, keyring_user
-from credman.core.secret import Secret
+from credman.core.secret import Secret, SecretBytes
 from credman.oskeyring.client import KeyringUnavailable, OsKeyring, Situation
 from credman.stores.base import Unlocker
 from credman.stores.opened import Key, name_other_ways
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 KEY_BYTES = 32
 
 
-def find_key(ring: OsKeyring, vault_id: str, slot: str) -> bytes | None:
+def find_key(ring: OsKeyring, vault_id: str, slot: str) -> SecretBytes | None:
     """Returns: the key in the item of this slot, or None if there is no such item.
 
     Raises:
@@ -36,7 +36,7 @@ def find_key(ring: OsKeyring, vault_id: str, slot: str) -> bytes | None:
     """
     value = ring.get(KEYRING_SERVICE, keyring_user(vault_id, slot))
     try:
-        key = base64.b64decode(value or "", validate=True)
+        key = SecretBytes(base64.b64decode(value or "", validate=True))
     except (ValueError, binascii.Error):
         return None
     return key if len(key) == KEY_BYTES else None
@@ -96,7 +96,7 @@ class KeyringItems:
         """
         from credman.core.keyslots import NewKeyring
 
-        key = os.urandom(KEY_BYTES)
+        key = SecretBytes(os.urandom(KEY_BYTES))
         value = Secret(base64.b64encode(key).decode("ascii"))
         with self._require_keyring() as ring:
             while ring.get(KEYRING_SERVICE, keyring_user(vault_id, str(number))) is not None:

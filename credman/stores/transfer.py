@@ -8,7 +8,7 @@ from typing import Any
 
 from credman.core.errors import CredmanError
 from credman.core.model import Address, TokenKey
-from credman.core.secret import Secret
+from credman.core.secret import Secret, SecretBytes
 from credman.stores.base import Committed, Snapshot
 from credman.stores.changes import Change, PutEnvironment, PutToken, RemoveToken, RenameToken
 from credman.vault.records import Record
@@ -35,9 +35,9 @@ class _Blank(Mapping[Address, Secret]):
         return 0
 
 
-def dump(data: object) -> bytes:
+def dump(data: object) -> SecretBytes:
     """Returns: JSON."""
-    return json.dumps(data, separators=(",", ":")).encode("ascii")
+    return SecretBytes(json.dumps(data, separators=(",", ":")).encode("ascii"))
 
 
 def load(data: bytes) -> Any:

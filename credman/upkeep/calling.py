@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from credman.core.environ import Environ
 from credman.core.errors import Unavailable, UsageError
 from credman.core.names import quote_untrusted
 
@@ -26,9 +27,9 @@ SECONDS = 20.0
 _MOST_SAID = 200
 
 
-def withhold(environ: Mapping[str, str]) -> dict[str, str]:
+def withhold(environ: Mapping[str, str]) -> Environ:
     """Returns: the variables without those that open the vault."""
-    return {k: v for k, v in environ.items() if not k.startswith("CREDMAN_PASSPHRASE")}
+    return Environ((k, environ[k]) for k in environ if not k.startswith("CREDMAN_PASSPHRASE"))
 
 
 def split_command(command: str, *, uses_shell: bool = False) -> list[str]:
@@ -98,7 +99,8 @@ class System:
         import subprocess
 
         name = os.path.basename(argv[0])
-        environ = {**withhold(self.environ), "LC_ALL": "C"}  # what "crontab" says is read
+        environ = withhold(self.environ) | {"LC_ALL": "C"}  # what "crontab" says is read
+        problem = ""
         try:
             process = subprocess.Popen(
                 list(argv),
@@ -110,8 +112,9 @@ class System:
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
-            reason = (getattr(error, "strerror", None) or "failed").lower()
-            raise Unavailable(f"cannot start {name}: {reason}") from None
+            problem = (getattr(error, "strerror", None) or "failed").lower()
+        if problem:  # raised out here: the library's frames hold the environment
+            raise Unavailable(f"cannot start {name}: {problem}")
         try:
             out, err = process.communicate(data, timeout=seconds)
         except subprocess.TimeoutExpired:

@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from credman.core.environ import mask_environ
 from credman.core.errors import CredmanError, Unavailable, UsageError
 from credman.upkeep.calling import Done, System
 
@@ -90,9 +91,11 @@ def _call(system: System, cwd: str, *words: str) -> Done:
 
 def _resolve(system: System, cwd: str) -> System:
     # These are relative to the caller's directory, and git is sent to others.
-    named = {name: value for name in _RELATIVE if (value := system.environ.get(name))}
-    absolute = {name: os.path.join(cwd, value) for name, value in named.items()}
-    return replace(system, environ={**system.environ, **absolute, "GIT_OPTIONAL_LOCKS": "0"})
+    named = [name for name in _RELATIVE if system.environ.get(name)]
+    absolute = {name: os.path.join(cwd, system.environ[name]) for name in named}
+    return replace(
+        system, environ=mask_environ(system.environ) | absolute | {"GIT_OPTIONAL_LOCKS": "0"}
+    )
 
 
 def _explain(done: Done) -> CredmanError:

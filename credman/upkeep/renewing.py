@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from credman.core.environ import mask_environ
 from credman.core.errors import CredmanError, Unavailable, UsageError
 from credman.core.model import (
     MAX_VALUE_BYTES,
@@ -26,7 +27,7 @@ from credman.core.model import (
     Version,
     VersionState,
 )
-from credman.core.secret import Secret
+from credman.core.secret import Secret, SecretBuffer, SecretBytes
 from credman.providers.paths import read_moment
 from credman.upkeep.calling import split_command, withhold
 
@@ -69,17 +70,22 @@ def run_recipe(
         Unavailable: it failed, did not end in time, or printed no value. Nothing that it printed is
             repeated.
     """
-    name = key.name
+    name, environ = key.name, mask_environ(environ)
     refuse_recursion(key, environ)
     output = _run(recipe, fields, key=key, environ=environ, cwd=cwd)
     ends_at = now + timedelta(seconds=recipe.ttl_seconds)
+    values: dict[str, Secret] = {}
+    said: datetime | None = None
+    problem = ""
     try:
         values, said = _read(output, fields)
-        missing = [f.name for f in fields if f.name not in values and f.name not in optional]
-        if missing:
-            raise UsageError(f"it does not print {', '.join(missing)}")
     except UsageError as error:
-        raise Unavailable(f"the command of {name}: {error.message}") from None
+        problem = error.message
+    missing = [f.name for f in fields if f.name not in values and f.name not in optional]
+    if missing:
+        problem = problem or f"it does not print {', '.join(missing)}"
+    if problem:  # raised out here: what reads it holds it in clear
+        raise Unavailable(f"the command of {name}: {problem}")
     if said is not None and said <= now:
         raise Unavailable(f"the command of {name} printed a value that has expired")
     return values, said or ends_at
@@ -149,51 +155,51 @@ def _run(
     key: TokenKey,
     environ: Mapping[str, str],
     cwd: str,
-) -> bytes:
+) -> SecretBytes:
     import subprocess
 
     name = key.name
     argv = split_command(recipe.command, uses_shell=recipe.uses_shell)
     # Not its own variables: an old value there would be used to make the new one.
     own = {v for f in fields for v in f.variables}
-    inherited = {k: v for k, v in withhold(environ).items() if k not in own}
+    inherited = withhold(environ).without(own)
     guard = ",".join(filter(None, (environ.get(_GUARD, ""), "/".join(key.folded()))))
+    problem, status = "", 0
     try:
         process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             cwd=cwd,
-            env={**inherited, _GUARD: guard},
+            env=inherited | {_GUARD: guard},
             start_new_session=True,  # so that all of it can be ended
         )
     except OSError as error:
-        reason = (error.strerror or "failed").lower()
-        raise Unavailable(f"cannot run the command of {name}: {reason}") from None
+        problem = (error.strerror or "failed").lower()
+    if problem:  # raised out here: the library's frames hold the environment
+        raise Unavailable(f"cannot run the command of {name}: {problem}")
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     try:
         output = _read_until(process, time.monotonic() + COMMAND_SECONDS)
         _end(process.pid)  # what it left behind; its number is its own until it is waited for
         status = process.wait(timeout=COMMAND_SECONDS)
     except (TimeoutError, subprocess.TimeoutExpired):
-        raise Unavailable(
-            f"the command of {name} did not end within {COMMAND_SECONDS:g} s"
-        ) from None
+        problem = f"did not end within {COMMAND_SECONDS:g} s"
     except CredmanError as error:
-        raise Unavailable(f"the command of {name} {error.message}") from None
+        problem = error.message
     finally:
         process.stdout.close()
         if process.poll() is None:  # else its number may be somebody else's by now
             _end(process.pid)
             process.wait()
-    if status:
-        raise Unavailable(f"the command of {name} failed with status {status}")
+    if problem or status:
+        raise Unavailable(f"the command of {name} {problem or f'failed with status {status}'}")
     return output
 
 
-def _read_until(process: subprocess.Popen[bytes], deadline: float) -> bytes:
+def _read_until(process: subprocess.Popen[bytes], deadline: float) -> SecretBytes:
     """Returns: what it printed until it ended; whatever it started may keep the pipe open."""
-    output = bytearray()
+    output = SecretBuffer()
     descriptor = process.stdout.fileno() if process.stdout else -1
     is_open = True
     while True:
@@ -204,11 +210,11 @@ def _read_until(process: subprocess.Popen[bytes], deadline: float) -> bytes:
         wait = 0.0 if has_ended else min(left, _POLL_SECONDS)
         if not is_open or not select.select([descriptor], [], [], wait)[0]:
             if has_ended:
-                return bytes(output)
+                return SecretBytes(output)
             if not is_open:
                 time.sleep(wait)
             continue
-        data = os.read(descriptor, _CHUNK)
+        data = SecretBytes(os.read(descriptor, _CHUNK))
         is_open = bool(data)
         output += data
         if len(output) > 2 * MAX_VALUE_BYTES:

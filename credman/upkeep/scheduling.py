@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from credman.core.environ import mask_environ
 from credman.core.errors import CredmanError, Unavailable
 from credman.core.paths import Paths, find_paths
 from credman.upkeep.calling import System
@@ -189,5 +190,5 @@ def find_state(standing: Sequence[Standing], environ: Mapping[str, str], cwd: st
     job = next((one.found.job for one in standing if one.found.job is not None), None)
     if job is None:
         return find_paths(environ, cwd).state
-    theirs = {name: value for name, value in environ.items() if name not in PLACES}
-    return find_paths({**theirs, **job.environ}, "/").state
+    theirs = mask_environ(environ).without(PLACES)
+    return find_paths(theirs | job.environ, "/").state

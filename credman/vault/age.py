@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from credman.core.errors import HeaderDamaged, HeaderMACMismatch, NotAVault, PayloadDamaged
+from credman.core.secret import SecretBytes
 from credman.vault import hashing
 
 VERSION_LINE = b"age-encryption.org/v1\n"
@@ -81,9 +82,9 @@ def decode_base64(text: str) -> bytes:
     return data
 
 
-def derive_key(secret: bytes, *, salt: bytes, info: bytes, length: int = KEY_BYTES) -> bytes:
+def derive_key(secret: bytes, *, salt: bytes, info: bytes, length: int = KEY_BYTES) -> SecretBytes:
     """HKDF-SHA-256. Returns: ``length`` bytes."""
-    return HKDF(SHA256(), length, salt, info).derive(secret)
+    return SecretBytes(HKDF(SHA256(), length, salt, info).derive(secret))
 
 
 def seal(key: bytes, plaintext: bytes, *, data: bytes | None = None) -> bytes:
@@ -91,10 +92,10 @@ def seal(key: bytes, plaintext: bytes, *, data: bytes | None = None) -> bytes:
     return ChaCha20Poly1305(key).encrypt(_ZERO_NONCE, plaintext, data)
 
 
-def open_sealed(key: bytes, sealed: bytes, *, data: bytes | None = None) -> bytes | None:
+def open_sealed(key: bytes, sealed: bytes, *, data: bytes | None = None) -> SecretBytes | None:
     """Returns: the plaintext, or None if key or associated data are others."""
     try:
-        return ChaCha20Poly1305(key).decrypt(_ZERO_NONCE, sealed, data)
+        return SecretBytes(ChaCha20Poly1305(key).decrypt(_ZERO_NONCE, sealed, data))
     except InvalidTag:
         return None
 
@@ -147,13 +148,13 @@ def public_key(identity: bytes) -> bytes:
 
 def wrap_x25519(file_key: bytes, recipient: bytes) -> Stanza:
     """Args: recipient: an X25519 public key, 32 bytes. Returns: a stanza that its owner opens."""
-    ephemeral = os.urandom(KEY_BYTES)
+    ephemeral = SecretBytes(os.urandom(KEY_BYTES))
     share = public_key(ephemeral)
     wrap_key = _x25519_wrap_key(ephemeral, recipient, share, recipient)
     return Stanza(X25519, (encode_base64(share),), seal(wrap_key, file_key))
 
 
-def unwrap_x25519(stanza: Stanza, identity: bytes) -> bytes | None:
+def unwrap_x25519(stanza: Stanza, identity: bytes) -> SecretBytes | None:
     """Returns: the file key, or None if the stanza is for somebody else.
 
     Raises:
@@ -193,7 +194,7 @@ def encrypt_payload(file_key: bytes, plaintext: bytes) -> bytes:
     return nonce + b"".join(chunks)
 
 
-def decrypt_payload(file_key: bytes, payload: bytes) -> bytes:
+def decrypt_payload(file_key: bytes, payload: bytes) -> SecretBytes:
     """Args: payload: everything after the header.
 
     Raises:
@@ -208,17 +209,18 @@ def decrypt_payload(file_key: bytes, payload: bytes) -> bytes:
     aead = ChaCha20Poly1305(derive_key(file_key, salt=nonce, info=b"payload"))
     size = CHUNK_BYTES + _TAG_BYTES
     starts = range(0, len(sealed), size)
-    chunks: list[bytes] = []
+    chunks: list[SecretBytes] = []
     for index, start in enumerate(starts):
         last = index == len(starts) - 1
+        nonce = _chunk_nonce(index, last=last)
         try:
-            chunk = aead.decrypt(_chunk_nonce(index, last=last), sealed[start : start + size], None)
+            chunk = SecretBytes(aead.decrypt(nonce, sealed[start : start + size], None))
         except InvalidTag:
             raise PayloadDamaged(_payload_damage(aead, index, sealed[start:], last)) from None
         if last and index and not chunk:
             raise PayloadDamaged("the vault is damaged: its last chunk is empty")
         chunks.append(chunk)
-    return b"".join(chunks)
+    return SecretBytes(b"".join(chunks))
 
 
 def _payload_damage(aead: ChaCha20Poly1305, index: int, rest: memoryview, last: bool) -> str:
@@ -240,9 +242,9 @@ def _header_mac(authenticated: bytes, file_key: bytes) -> bytes:
     return hashing.authenticate(derive_key(file_key, salt=b"", info=b"header"), authenticated)
 
 
-def _x25519_wrap_key(identity: bytes, peer: bytes, share: bytes, recipient: bytes) -> bytes:
+def _x25519_wrap_key(identity: bytes, peer: bytes, share: bytes, recipient: bytes) -> SecretBytes:
     private = X25519PrivateKey.from_private_bytes(identity)
-    shared = private.exchange(X25519PublicKey.from_public_bytes(peer))
+    shared = SecretBytes(private.exchange(X25519PublicKey.from_public_bytes(peer)))
     return derive_key(shared, salt=share + recipient, info=b"age-encryption.org/v1/X25519")
 
 

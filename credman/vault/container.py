@@ -22,7 +22,7 @@ from credman.core.errors import (
     UsageError,
     VaultNewer,
 )
-from credman.core.secret import Secret
+from credman.core.secret import Secret, SecretBytes
 from credman.vault import age, hashing, keys, slots
 from credman.vault.document import (
     Document,
@@ -60,7 +60,7 @@ class SealedVault:
         # Once: of a large vault it takes as long as much of the rest, and it is asked for often.
         object.__setattr__(self, "file_hash", hashing.digest(self.file).hex())
 
-    def find_slot(self, passphrase: Secret) -> tuple[Slot, bytes] | None:
+    def find_slot(self, passphrase: Secret) -> tuple[Slot, SecretBytes] | None:
         """Tries the passphrase slots in turn.
 
         Returns:
@@ -111,7 +111,7 @@ class SealedVault:
             return self._verified(payload, identity)
         raise NoMatch("this recovery key does not open this vault")
 
-    def _decrypt(self, file_key: bytes) -> bytes:
+    def _decrypt(self, file_key: bytes) -> SecretBytes:
         age.check_header_mac(self.header, file_key)
         payload = age.decrypt_payload(file_key, self.file[self.header.size :])
         version = _VERSION.match(payload)
@@ -127,19 +127,19 @@ class SealedVault:
             raise PayloadDamaged("the vault is damaged: its first line is malformed")
         return payload
 
-    def _embedded_identity(self, payload: bytes) -> bytes:
+    def _embedded_identity(self, payload: bytes) -> SecretBytes:
         start = _AUTH_LINE_BYTES + len(_IDENTITY_START)
-        text = payload[start : start + _IDENTITY_BYTES]
+        text = SecretBytes(payload[start : start + _IDENTITY_BYTES])
         if payload[_AUTH_LINE_BYTES:start] != _IDENTITY_START or not text.isascii():
             raise PayloadDamaged("the vault is damaged: its document names no identity")
         try:
-            return keys.parse_identity(text.decode("ascii"))
+            return keys.parse_identity(Secret(text.decode("ascii")))
         except UsageError:
             raise PayloadDamaged("the vault is damaged: its identity is malformed") from None
 
     def _verified(self, payload: bytes, identity: bytes) -> Document:
         written = payload[len(_AUTH_START) : _AUTH_LINE_BYTES - len(_AUTH_END)]
-        line = payload[_AUTH_LINE_BYTES:]
+        line = SecretBytes(payload[_AUTH_LINE_BYTES:])
         auth = _compute_auth(identity, self.file[: self.header.size], line)
         if not hashing.is_equal(written, auth):
             raise PayloadDamaged("the vault is damaged: it was not written by an owner of it")
@@ -194,7 +194,7 @@ def seal_vault(document: Document, slot_stanzas: Sequence[age.Stanza]) -> bytes:
         raise Refused(f"a vault has at most {slots.MAX_SLOTS} key slots")
     if len(document.recipients) + 1 + len(slot_stanzas) > age.MAX_STANZAS:
         raise Refused(f"a vault has at most {age.MAX_STANZAS} slots and recipients")
-    file_key = os.urandom(age.FILE_KEY_BYTES)
+    file_key = SecretBytes(os.urandom(age.FILE_KEY_BYTES))
     recipients = [
         age.public_key(document.identity),
         *(keys.parse_recipient(r.public_key) for r in document.recipients),
@@ -203,8 +203,9 @@ def seal_vault(document: Document, slot_stanzas: Sequence[age.Stanza]) -> bytes:
     header = age.render_header([*stanzas, *slot_stanzas], file_key)
     body = render_document(document)
     padding = -(_AUTH_LINE_BYTES + len(body) + 1) % PADDING_BYTES
-    line = body + b" " * padding + b"\n"
-    payload = _AUTH_START + _compute_auth(document.identity, header, line) + _AUTH_END + line
+    line = SecretBytes(body + b" " * padding + b"\n")
+    auth = _compute_auth(document.identity, header, line)
+    payload = SecretBytes(_AUTH_START + auth + _AUTH_END + line)
     file = header + age.encrypt_payload(file_key, payload)
     if len(file) > MAX_VAULT_BYTES:
         raise Refused(f"the vault would be larger than {MAX_VAULT_BYTES >> 20} MiB")

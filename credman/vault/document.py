@@ -16,7 +16,7 @@ from datetime import datetime
 from credman.core.errors import CredmanError, PayloadDamaged
 from credman.core.intervals import format_instant
 from credman.core.model import Address, Contents
-from credman.core.secret import Secret
+from credman.core.secret import Secret, SecretBytes
 from credman.vault import keys, slots
 from credman.vault.records import Record, load_strict, refuse_duplicates
 from credman.vault.tokens import environment_to_json, read_environment, read_token, token_to_json
@@ -95,7 +95,7 @@ def render_document(document: Document) -> bytes:
     """Returns: one line of JSON, ASCII, the identity first, without padding or line end."""
     contents = document.contents
     out: dict[str, object] = {
-        "identity": str(keys.render_identity(document.identity)),
+        "identity": keys.render_identity(document.identity),
         "vault": document.vault_id,
         "generation": document.generation,
         "written_at": format_instant(document.written_at),
@@ -125,7 +125,7 @@ def render_document(document: Document) -> bytes:
     }
     if document.backup_of is not None:
         out["backup_of"] = [document.backup_of.generation, document.backup_of.file_hash]
-    return json.dumps(out, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return SecretBytes(json.dumps(out, separators=(",", ":"), allow_nan=False).encode("ascii"))
 
 
 def parse_document(line: bytes) -> Document:
@@ -137,9 +137,11 @@ def parse_document(line: bytes) -> Document:
     try:
         return _document(Record(load_strict(line)))
     except RecursionError:
-        raise PayloadDamaged("the vault is damaged: its document is nested too deeply") from None
+        wrong = "nested too deeply"
     except (ValueError, KeyError, TypeError, CredmanError):
-        raise PayloadDamaged("the vault is damaged: its document is malformed") from None
+        wrong = "malformed"
+    # Raised out here: what read it holds it in clear.
+    raise PayloadDamaged(f"the vault is damaged: its document is {wrong}")
 
 
 def _document(record: Record) -> Document:
@@ -170,8 +172,8 @@ def _document(record: Record) -> Document:
     return document
 
 
-def _identity(text: str) -> bytes:
-    identity = keys.parse_identity(text)
+def _identity(text: str) -> SecretBytes:
+    identity = keys.parse_identity(Secret(text))
     if keys.render_identity(identity) != text:  # people may type it in small letters
         raise ValueError
     return identity

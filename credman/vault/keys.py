@@ -7,7 +7,7 @@ library offers that variant, so it stands here; it is tried against age's own ke
 from __future__ import annotations
 
 from credman.core.errors import UsageError
-from credman.core.secret import Secret
+from credman.core.secret import Secret, SecretBytes
 
 SECRET_KEY_PREFIX = "AGE-SECRET-KEY-"
 PUBLIC_KEY_PREFIX = "age"
@@ -20,9 +20,12 @@ def render_identity(identity: bytes) -> Secret:
     return Secret(_encode(SECRET_KEY_PREFIX.lower(), identity).upper())
 
 
-def parse_identity(text: str) -> bytes:
+def parse_identity(text: str) -> SecretBytes:
     """Raises: UsageError: this is no age secret key, or one character of it is wrong."""
-    return _decode(SECRET_KEY_PREFIX.lower(), text, "a recovery key")
+    data = _decode(SECRET_KEY_PREFIX.lower(), text)
+    if data is None:
+        raise _explain("a recovery key")
+    return SecretBytes(data)
 
 
 def render_recipient(public_key: bytes) -> str:
@@ -32,7 +35,10 @@ def render_recipient(public_key: bytes) -> str:
 
 def parse_recipient(text: str) -> bytes:
     """Raises: UsageError: this is no age public key."""
-    return _decode(PUBLIC_KEY_PREFIX, text, "an age public key")
+    data = _decode(PUBLIC_KEY_PREFIX, text)
+    if data is None:
+        raise _explain("an age public key")
+    return data
 
 
 def is_identity(text: str) -> bool:
@@ -47,23 +53,27 @@ def _encode(prefix: str, data: bytes) -> str:
     return f"{prefix}1{''.join(_CHARSET[value] for value in values)}"
 
 
-def _decode(prefix: str, text: str, what: str) -> bytes:
-    wrong = UsageError(
+def _explain(what: str) -> UsageError:
+    return UsageError(
         f"this is not {what}", hint="one character may be wrong: type or paste it again, whole"
     )
+
+
+def _decode(prefix: str, text: str) -> bytes | None:
+    # What is wrong is raised by the callers: here the text lies bare.
     text = text.strip()
     # ASCII first: the Kelvin sign is upper case and becomes a plain k in lower case.
     if not text.isascii() or text not in (text.lower(), text.upper()):
-        raise wrong
+        return None
     found, _, body = text.lower().rpartition("1")
     if found != prefix or len(body) < 6 or any(c not in _CHARSET for c in body):
-        raise wrong
+        return None
     values = [_CHARSET.index(c) for c in body]
     if _polymod([*_expand(prefix), *values]) != 1:
-        raise wrong
+        return None
     data = bytes(_regroup(bytes(values[:-6]), 5, 8, pad=False))
     if len(data) != 32 or _encode(prefix, data) != text.lower():
-        raise wrong
+        return None
     return data
 
 

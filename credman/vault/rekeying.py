@@ -24,7 +24,7 @@ from credman.core.keyslots import (
     WantedKeyring,
 )
 from credman.core.model import Contents
-from credman.core.secret import Secret
+from credman.core.secret import Secret, SecretBytes
 from credman.vault import age, keys, slots
 from credman.vault.container import SealedVault
 from credman.vault.document import Document, Recipient, SlotLabel
@@ -61,7 +61,7 @@ def make_document(opened_by: Sequence[NewSlot], *, vault_id: str, now: datetime)
         An empty vault's document, generation 1.
     """
     document = Document(
-        identity=os.urandom(age.KEY_BYTES),
+        identity=SecretBytes(os.urandom(age.KEY_BYTES)),
         vault_id=vault_id,
         generation=1,
         written_at=now,
@@ -154,7 +154,7 @@ def _keep(
 
 
 def _rewrap(sealed: SealedVault, kept: Keyed, change: SlotChange) -> Keyed:
-    identity = os.urandom(age.KEY_BYTES)
+    identity = SecretBytes(os.urandom(age.KEY_BYTES))
     former = kept.document
     stanzas, wrapped = [], []
     for label in former.slots:
@@ -203,7 +203,7 @@ def _wrap(identity: bytes, secret: Secret | bytes, *, vault_id: str, number: int
     return slots.wrap_passphrase(identity, secret, vault_id=vault_id, number=number)
 
 
-def _unwrap(slot: slots.Slot, secret: Secret | bytes) -> bytes | None:
+def _unwrap(slot: slots.Slot, secret: Secret | bytes) -> SecretBytes | None:
     if isinstance(secret, bytes):
         return slots.unwrap_key(slot, secret)
     return slots.unwrap_passphrase(slot, secret)

@@ -17,7 +17,7 @@ from cryptography.exceptions import InternalError
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from credman.core.errors import HeaderDamaged, Unavailable, UsageError
-from credman.core.secret import Secret
+from credman.core.secret import Secret, SecretBytes
 from credman.vault import age, hashing
 
 NAMESPACE = "credman.dev/"
@@ -148,7 +148,7 @@ def wrap_passphrase(
     return age.Stanza(ARGON2ID, args, commitment + sealed)
 
 
-def unwrap_passphrase(slot: Slot, passphrase: Secret) -> bytes | None:
+def unwrap_passphrase(slot: Slot, passphrase: Secret) -> SecretBytes | None:
     """Returns: the vault identity, or None if the passphrase is another.
 
     Raises:
@@ -185,7 +185,7 @@ def wrap_key(identity: bytes, key: bytes, *, vault_id: str, number: int) -> age.
     return age.Stanza(KEYRING, args, sealed)
 
 
-def unwrap_key(slot: Slot, key: bytes) -> bytes | None:
+def unwrap_key(slot: Slot, key: bytes) -> SecretBytes | None:
     """Returns: the vault identity, or None if the key is another or the slot was changed: that
     cannot be told apart. A key that was chosen at random needs no commitment."""
     if slot.stanza.type != KEYRING:
@@ -194,7 +194,7 @@ def unwrap_key(slot: Slot, key: bytes) -> bytes | None:
     return age.open_sealed(_expand_key(key, slot.salt), slot.stanza.body, data=data)
 
 
-def normalize_passphrase(passphrase: Secret) -> bytes:
+def normalize_passphrase(passphrase: Secret) -> SecretBytes:
     """Returns: the bytes that are derived from: NFC, so that ``é`` typed on two systems is one.
 
     Raises:
@@ -202,20 +202,23 @@ def normalize_passphrase(passphrase: Secret) -> bytes:
     """
     try:
         text = passphrase.to_bytes().decode("utf-8")
-    except UnicodeError:  # it would carry the passphrase along
-        raise UsageError("the passphrase is not UTF-8 text") from None
-    return unicodedata.normalize("NFC", text).encode("utf-8")
+        return SecretBytes(unicodedata.normalize("NFC", text).encode("utf-8"))
+    except UnicodeError:
+        pass
+    raise UsageError("the passphrase is not UTF-8 text")  # out here: that error carries it along
 
 
 def _associated_data(type_: str, args: tuple[str, ...]) -> bytes:
     return " ".join((type_, *args)).encode("ascii")
 
 
-def _expand_key(key: bytes, salt: bytes) -> bytes:
+def _expand_key(key: bytes, salt: bytes) -> SecretBytes:
     return age.derive_key(key, salt=salt, info=KEYRING.encode("ascii"))
 
 
-def _derive(passphrase: Secret, salt: bytes, parameters: Argon2Parameters) -> tuple[bytes, bytes]:
+def _derive(
+    passphrase: Secret, salt: bytes, parameters: Argon2Parameters
+) -> tuple[SecretBytes, SecretBytes]:
     derivation = Argon2id(
         salt=salt,
         length=age.KEY_BYTES + _COMMITMENT_BYTES,
@@ -225,9 +228,9 @@ def _derive(passphrase: Secret, salt: bytes, parameters: Argon2Parameters) -> tu
     )
     try:
         with _one_at_a_time:
-            derived = derivation.derive(normalize_passphrase(passphrase))
+            derived = SecretBytes(derivation.derive(normalize_passphrase(passphrase)))
     except (MemoryError, InternalError):  # the latter from cryptography 44
         raise Unavailable(
             f"there is not enough memory: a passphrase takes {parameters.memory // 1024} MiB"
         ) from None
-    return derived[: age.KEY_BYTES], derived[age.KEY_BYTES :]
+    return SecretBytes(derived[: age.KEY_BYTES]), SecretBytes(derived[age.KEY_BYTES :])

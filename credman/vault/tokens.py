@@ -295,11 +295,12 @@ def _schedule(record: Record) -> Schedule:
 
 
 def value_to_json(value: Secret) -> object:
+    """Returns: what ``json`` writes as text; like the value, it shows a mask."""
     data = value.to_bytes()
     try:
-        return data.decode("utf-8")
+        return Secret(data.decode("utf-8"))
     except UnicodeDecodeError:
-        return {"base64": base64.b64encode(data).decode("ascii")}
+        return {"base64": Secret(base64.b64encode(data).decode("ascii"))}
 
 
 def read_value(item: object) -> Secret:

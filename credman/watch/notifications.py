@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+from credman.core.environ import mask_environ
+
 LONGEST_TITLE = 100
 LONGEST_TEXT = 300
 
@@ -105,7 +107,7 @@ def _show_on_a_bus(
         if not (is_gone and environ.get(told)) or isinstance(error, TimeoutError):
             raise
         # A terminal that outlived its session names a bus that is gone: the next one may be there.
-        others = {name: value for name, value in environ.items() if name != told}
+        others = mask_environ(environ).without((told,))
         try:
             place = find_bus(others)
         except NotShown:

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, NamedTuple
 
+from credman.core.environ import Environ
 from credman.core.errors import Unavailable
 from credman.watch.scan.content import Budget, Memory, Stream
 from credman.watch.scan.jobs import Opened
@@ -78,12 +79,9 @@ class Repository:
     def __init__(self, cwd: str, environ: Mapping[str, str]) -> None:
         self._cwd = cwd
         self._git = _find_git(environ)
-        passed = {
-            name: value
-            for name, value in environ.items()
-            if name not in _DROPPED and not name.startswith("CREDMAN_PASSPHRASE")
-        }
-        self._environ = passed | _ENVIRONMENT
+        passed = (name for name in environ if not name.startswith("CREDMAN_PASSPHRASE"))
+        own = Environ((name, environ[name]) for name in passed if name not in _DROPPED)
+        self._environ = own | _ENVIRONMENT
         self._lock = threading.Lock()
         self._batch: subprocess.Popen[bytes] | None = None
         asked = ("--is-bare-repository", "--show-object-format")
@@ -220,6 +218,7 @@ class Repository:
         self, arguments: Sequence[str], stdin: int | IO[bytes] | None, error: int
     ) -> subprocess.Popen[bytes]:
         settings = [word for setting in _SETTINGS for word in ("-c", setting)]
+        problem = ""
         try:
             return subprocess.Popen(
                 [self._git, "--no-pager", *settings, *arguments],
@@ -230,8 +229,9 @@ class Repository:
                 env=self._environ,
             )
         except (OSError, ValueError) as failure:
-            reason = (getattr(failure, "strerror", None) or "failed").lower()
-            raise Unavailable(f"cannot start git: {reason}") from None
+            problem = (getattr(failure, "strerror", None) or "failed").lower()
+        # Raised out here: the library's frames hold the environment.
+        raise Unavailable(f"cannot start git: {problem}")
 
 
 class _Piped:

@@ -14,6 +14,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from credman.core.environ import mask_environ
 from credman.core.errors import Unavailable
 from credman.watch.scan.findings import Finding, Unread
 from credman.watch.scan.git import EMPTY_TREES, Repository
@@ -163,7 +164,7 @@ def list_unignored(
 
 def _ask_for_names(folder: str, environ: Mapping[str, str]) -> bytes:
     # It is the path that says which repository is meant.
-    own = {name: value for name, value in environ.items() if name not in _CHOOSING}
+    own = mask_environ(environ).without(_CHOOSING)
     with Repository(folder, own) as repository:
         answer = repository.ask("ls-files", "-z", "-co", "--exclude-standard", "--", ".")
     if answer.code:
