@@ -126,6 +126,14 @@ def is_stopped(who: Person, shell: str) -> None:
     who.wait_until(lambda: not who.flags() & termios.ICANON)
 
 
+def leave(who: Person) -> None:
+    """What is typed before the shell edits its line is lost where the machine is busy."""
+    who.sees("shell> ")
+    who.wait_until(lambda: not who.flags() & termios.ICANON)
+    who.types("exit\r")
+    assert who.leaves() == 0
+
+
 def is_gone(job: int) -> bool:
     try:
         os.killpg(job, 0)
@@ -157,8 +165,7 @@ class TestStoppedAndContinued:
             time.sleep(0.3)  # the shell sets its modes about now
             types_slowly(who, f"{PASTED}\r")
             who.sees("stored x")
-            who.types("exit\r")
-            assert who.leaves() == 0
+            leave(who)
         assert PASTED[:6] not in who.screen
         assert value_of("x") == PASTED
 
@@ -174,8 +181,7 @@ class TestStoppedAndContinued:
             who.wait_until(lambda: is_at_prompt(who))
             types_slowly(who, f"{PASTED}\r")
             who.sees("stored x")
-            who.types("exit\r")
-            assert who.leaves() == 0
+            leave(who)
         assert PASTED[:6] not in who.screen and "half" not in who.screen
         modes = (Path.home() / "modes").read_text().split()
         assert {"echo", "icanon", "isig", "iexten"} <= {mode.strip(";") for mode in modes}
@@ -189,8 +195,7 @@ class TestStoppedAndContinued:
             who.types("fg; echo code=$?\r")
             who.answers("passphrase: ", PASSPHRASE)
             who.sees("code=0")
-            who.types("exit\r")
-            assert who.leaves() == 0
+            leave(who)
         assert (Path.home() / "value").read_text() == make_value()
 
     def test_one_begun_in_the_background_asks_after_fg(self, shell: str) -> None:
@@ -202,8 +207,7 @@ class TestStoppedAndContinued:
             who.types("fg\r")
             who.answers("passphrase: ", PASSPHRASE)
             who.sees("code=0")
-            who.types("exit\r")
-            assert who.leaves() == 0
+            leave(who)
         assert (Path.home() / "value").read_text() == make_value()
         modes = {mode.strip(";") for mode in (Path.home() / "modes").read_text().split()}
         assert {"echo", "icanon", "isig", "icrnl"} <= modes
@@ -217,8 +221,7 @@ class TestStoppedAndContinued:
             who.is_asked("passphrase: ")
             types_slowly(who, f"{PASSPHRASE}\r")
             who.sees("code=0")
-            who.types("exit\r")
-            assert who.leaves() == 0
+            leave(who)
         assert (Path.home() / "value").read_text() == make_value()
         assert PASSPHRASE not in who.screen
 
