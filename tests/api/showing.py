@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Callable, Iterator
-from io import StringIO
 from types import TracebackType
 
 import pytest
 from IPython.core.ultratb import VerboseTB
-from rich.console import Console
 from rich.traceback import Traceback
 
 from credman.core.errors import CredmanError
@@ -22,7 +20,6 @@ VARIABLE = make_value("v_", 41)
 LONG = make_value("l_", 300)
 PLANTED = [PASSPHRASE, WRONG, VARIABLE, LONG, TOKEN, OTHER, STRANGE]
 _PIECE = 12
-_WIDTH = 240
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -49,11 +46,12 @@ def render(error: BaseException) -> Iterator[str]:
     """Yields: an error as it is shown by IPython, by rich and by the standard library."""
     kind, trace = type(error), error.__traceback__
     yield VerboseTB().text(kind, error, trace)
-    # rich shows the beginning of what is long; the last one shows all of it.
-    told = Traceback.from_exception(kind, error, trace, width=_WIDTH, show_locals=True)
-    file = StringIO()
-    Console(file=file, width=_WIDTH, no_color=True).print(told)
-    yield file.getvalue()
+    # rich shows the beginning of what is long; the last one shows all of it. To lay it out in boxes
+    # takes most of its time, and adds nothing that could be a value.
+    stacks = Traceback.extract(kind, error, trace, show_locals=True).stacks
+    frames = [frame.locals or {} for stack in stacks for frame in stack.frames]
+    told = [f"{name} = {node.render()}" for each in frames for name, node in each.items()]
+    yield "\n".join([*(stack.exc_value for stack in stacks), *told])
     plain = traceback.TracebackException(kind, error, trace, capture_locals=True)
     yield "".join(plain.format())
 
