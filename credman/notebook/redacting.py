@@ -8,12 +8,13 @@ other message of its cell.
 Limits, as they were measured (``tests/notebook/leaks.py``):
 
 - A value that a program transforms is another text: reversed, a list of its characters, ``\\x68``
-  for each, compressed. Base64, hexadecimal, URL-encoding and the quoting of Python, JSON, HTML and
-  shells are known. Of a piece of a value its first 12 to 20 characters and any 31 in a row are
-  taken out, if they are not made of words; of values of fewer than 8 characters nothing.
-- Of a value whose characters come more than 0.2 seconds one after the other, the first 11 to
-  20 are saved, the others not. In a forked child nothing waits, so there this holds for any
-  value that is written in several pieces.
+  each, in capitals, base85, a dump (``xxd``), compressed. Base64, base32, hexadecimal (also with
+  colons), URL-encoding and the quoting of Python, JSON, HTML and shells are known; so is a URL's
+  password, but for a simple one. Of a piece of a value its first 12 to 20 characters and any 31 in
+  a row are taken out, if they are not made of words; of values of fewer than 8 characters nothing.
+- Of a value whose characters come more than 0.2 seconds one after the other, the first 11 to 20 are
+  saved (of one that is encoded, or begins with words, up to 200), the others not. In a forked child
+  nothing waits, so there this holds for any value that is written in several pieces.
 - What a front end holds by itself: the source of cells, and what somebody types into a widget.
 - Files, and the console where Jupyter was started, which shows what subprocesses print.
 - A program that hands a value to the page on purpose, such as a map's key to its widget, hands on

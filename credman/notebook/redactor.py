@@ -1,7 +1,7 @@
 """Stored values in a text, and what stands there in their place.
 
 What it costs is measured by ``benchmarks/redacting.py``: next to nothing for lines without values,
-some tens of microseconds for each flush and for each value.
+some microseconds for each flush, however many and long the values are, and for each value.
 
 Rule: pure, and it looks for values only; where they come from, and where texts go, others know.
 Values lie here in clear: nothing of this is pickled, shown or logged.
@@ -13,10 +13,19 @@ import re
 import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
-from credman.notebook.forms import list_forms, list_needles, list_wire_forms
+from credman.notebook.forms import (
+    Beginnings,
+    Comparison,
+    Form,
+    Match,
+    Tails,
+    list_forms,
+    list_needles,
+    list_wire_forms,
+)
 from credman.watch.scan.needles import Needle, compile_needles
 
 if TYPE_CHECKING:
@@ -29,12 +38,6 @@ ESCAPES = re.compile(
 _AT_ONCE = 1 << 18
 """Characters that are copied for a search: what fits into a processor's cache costs half."""
 _MARKUP = re.compile(rf"<[^<>]{{1,256}}>|{ESCAPES.pattern}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Form:
-    name: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +63,26 @@ class Redactor:
     """
 
     def __init__(self, values: Mapping[str, str]) -> None:
-        self._needles: dict[str, list[tuple[_Form, int]]] = {}
-        forms: dict[str, _Form] = {}
+        self._needles: dict[str, list[tuple[Form, int]]] = {}
+        forms: set[str] = set()
+        heads = []
         for name, value in values.items():
             for text, is_plain in list_forms(value):
                 if text in forms:
                     continue
-                forms[text] = form = _Form(name, text)
+                forms.add(text)
+                form = Form(name, text)
                 for needle, offset in list_needles(text, is_plain=is_plain):
                     self._needles.setdefault(needle, []).append((form, offset))
-        self.longest = max(map(len, forms), default=0)
+                    if not offset:
+                        heads.append(needle)
+        self.longest = max(map(len, self._needles), default=0)
+        self.beginnings = Beginnings(heads)
         self._texts = [*self._needles]
         wire = {each for text in self._texts for each in list_wire_forms(text)}
         wire -= {*self._texts}
         self._matcher = _compile([*self._texts, *sorted(wire)])
         self._of_thread = threading.local()
-        self._starts: dict[str, list[str]] = {}
-        for text in forms:
-            for key in (text[:1], text[:2]):
-                self._starts.setdefault(key, []).append(text)
 
     def __repr__(self) -> str:
         return f"Redactor({len({f.name for each in self._needles.values() for f, _ in each})})"
@@ -161,39 +165,36 @@ class Redactor:
 
     def find_spans(self, text: str, *, is_markup: bool = False) -> list[Span]:
         """Returns: where values stand, in order, apart from each other."""
+        return merge(self.find_matches(text, is_markup=is_markup))
+
+    def find_matches(
+        self, text: str, start: int = 0, groups: Iterable[Tails] = (), *, is_markup: bool = False
+    ) -> list[Match]:
+        """Args:
+            start: from where on the text is new; what ends before is not looked for.
+            groups: how what is before went on, each from one match.
+
+        Returns:
+            Where forms stand, in no order. One that began before ``start`` may begin anywhere
+            before it.
+        """
         if not self._needles:
             return []
-        spans = self._find_contiguous(text)
+        matches = self._find_contiguous(text, start, groups)
         if is_markup or "\x1b" in text:
             gaps = _MARKUP if is_markup else ESCAPES
-            if self._find_in_text(gaps.sub("", text)):
-                plain, places = _strip(gaps, text)
-                spans += [
-                    Span(_locate(places, each.start), _locate(places, each.end - 1) + 1, each.name)
-                    for each in self._find_contiguous(plain)
+            if groups or self._find_in_text(gaps.sub("", text)):
+                plain, places = strip(gaps, text)
+                at = _find_place(places, len(plain), start)
+                matches += [
+                    replace(
+                        each,
+                        start=0 if each.start < at else locate(places, each.start),
+                        end=locate(places, each.end - 1) + 1 if each.end > at else start,
+                    )
+                    for each in self._find_contiguous(plain, at, groups)
                 ]
-        return _merge(spans)
-
-    def find_open_end(self, text: str) -> int:
-        """Returns: from where on its end may be the beginning of a value; its length if nowhere."""
-        first = max(len(text) - 2 * self.longest, 0)
-        window = text[first:]
-        end = self._find_open_end(window)
-        if "\x1b" in window:
-            plain, places = _strip(ESCAPES, window)
-            at = self._find_open_end(plain)
-            end = min(end, _locate(places, at)) if at < len(plain) else end
-        return first + end
-
-    def _find_open_end(self, window: str) -> int:
-        for at in range(max(len(window) - self.longest, 0), len(window)):
-            forms = self._starts.get(window[at : at + 2])
-            if forms is None:
-                continue
-            rest = window[at:]
-            if any(len(form) > len(rest) and form.startswith(rest) for form in forms):
-                return at
-        return len(window)
+        return matches
 
     def _find(self, data: bytes) -> list[int]:
         matcher: Matcher | None = getattr(self._of_thread, "matcher", None)
@@ -210,17 +211,20 @@ class Redactor:
             found.update(self._find(piece.encode("utf-8", "surrogatepass")))
         return found
 
-    def _find_contiguous(self, text: str) -> list[Span]:
-        spans = []
-        for number in self._find_in_text(text):
+    def _find_contiguous(self, text: str, start: int, groups: Iterable[Tails]) -> list[Match]:
+        found = self._find_in_text(text)
+        if not found and not groups:
+            return []
+        comparison = Comparison(text, start, groups)
+        for number in found:
             if number >= len(self._texts):
                 continue
             needle = self._texts[number]
-            at = text.find(needle)
+            at = text.find(needle, max(start - len(needle) + 1, 0))
             while at >= 0:
-                spans.append(_widen(text, at, len(needle), self._needles[needle]))
+                comparison.add(at, len(needle), self._needles[needle])
                 at = text.find(needle, at + 1)
-        return spans
+        return comparison.matches
 
 
 def _compile(texts: list[str]) -> Matcher:
@@ -231,43 +235,20 @@ def _compile(texts: list[str]) -> Matcher:
         return compile_needles(needles, engine="re")
 
 
-def _widen(text: str, at: int, size: int, forms: list[tuple[_Form, int]]) -> Span:
-    """Returns: how far it goes on as one of the forms, at both ends; of two the one that is whole,
-    then the longer one."""
-    best, rank = Span(at, at + size, forms[0][0].name), (False, 0)
-    for form, offset in forms:
-        after = form.text[offset + size :]
-        right = _count_alike(after, text[at + size : at + size + len(after)])
-        before = form.text[:offset]
-        left = _count_alike(before[::-1], text[max(at - offset, 0) : at][::-1])
-        whole = left + size + right
-        if (whole == len(form.text), whole) > rank:
-            best, rank = Span(at - left, at + size + right, form.name), (
-                whole == len(form.text), whole,
-            )  # fmt: skip
-    return best
-
-
-def _count_alike(one: str, other: str) -> int:
-    """Returns: how many characters are the same at the beginning of both."""
-    if one == other:
-        return len(one)
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
-
-
-def _merge(spans: list[Span]) -> list[Span]:
+def merge(matches: Iterable[Match]) -> list[Span]:
+    """Returns: what they cover, in order; of those that overlap the name of the first."""
     merged: list[Span] = []
-    for span in sorted(spans, key=lambda each: (each.start, -each.end)):
-        if merged and span.start < merged[-1].end:
+    for match in sorted(matches, key=lambda each: (each.start, -each.end)):
+        if merged and match.start < merged[-1].end:
             last = merged[-1]
-            merged[-1] = Span(last.start, max(last.end, span.end), last.name)
+            if match.end > last.end:
+                merged[-1] = Span(last.start, match.end, last.name)
         else:
-            merged.append(span)
+            merged.append(Span(match.start, match.end, match.name))
     return merged
 
 
-def _strip(gaps: re.Pattern[str], text: str) -> tuple[str, list[tuple[int, int]]]:
+def strip(gaps: re.Pattern[str], text: str) -> tuple[str, list[tuple[int, int]]]:
     """Returns: the text without them, and for each kept piece where it begins, there and here."""
     pieces, places, at, size = [], [], 0, 0
     for match in gaps.finditer(text):
@@ -282,6 +263,15 @@ def _strip(gaps: re.Pattern[str], text: str) -> tuple[str, list[tuple[int, int]]
     return "".join(pieces), places
 
 
-def _locate(places: list[tuple[int, int]], at: int) -> int:
+def locate(places: list[tuple[int, int]], at: int) -> int:
     piece, place = places[bisect_right(places, (at, len(places) << 60)) - 1]
     return place + at - piece
+
+
+def _find_place(places: list[tuple[int, int]], size: int, at: int) -> int:
+    """Returns: how many characters of a text before a place are kept, of so many in all."""
+    number = bisect_right(places, at, key=lambda each: each[1]) - 1
+    if number < 0:
+        return 0
+    piece, place = places[number]
+    return min(piece + at - place, places[number + 1][0] if number + 1 < len(places) else size)

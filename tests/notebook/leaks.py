@@ -41,6 +41,22 @@ def make_values() -> dict[str, str]:
     }
 
 
+def make_long_values() -> dict[str, str]:
+    """Returns: by variable; a key of several lines, a token of three parts, and the password of a
+    URL."""
+    rng = random.Random(8)
+    some = string.ascii_letters + string.digits
+    body = base64.b64encode(rng.randbytes(2400)).decode()
+    kind = "PRIVATE" + " KEY-----"
+    return {
+        "PEM_KEY": "\n".join(
+            [f"-----BEGIN {kind}", *re.findall(".{1,64}", body), f"-----END {kind}"]
+        ),
+        "JWT": "eyJ" + ".".join("".join(rng.choices(some, k=size)) for size in (33, 620, 342)),
+        "URL": f"postgresql://reader:{''.join(rng.choices(some, k=30))}@db.example.com/main",
+    }
+
+
 def find_leaks(text: str, values: Mapping[str, str]) -> set[str]:
     """Returns: the names of values of which the whole, or 24 characters, are in a text, as they
     are or encoded."""
@@ -52,6 +68,10 @@ def find_leaks(text: str, values: Mapping[str, str]) -> set[str]:
     }
 
 
+def _list_cases(text: str) -> tuple[str, str]:
+    return text.lower(), text.upper()
+
+
 def _list_forms(value: str) -> list[str]:
     data = value.encode()
     pieces = {value[at : at + _PIECE] for at in range(max(len(value) - _PIECE, 0) + 1)}
@@ -59,7 +79,9 @@ def _list_forms(value: str) -> list[str]:
     return [
         *pieces,
         *(each[:40] for each in encoded),
-        data.hex(),
+        *_list_cases(data.hex()),
+        *_list_cases(data.hex(":")),
+        *_list_cases(base64.b32encode(data).decode().rstrip("=")[:-1]),
         json.dumps(value)[1:-1],
         json.dumps(json.dumps(value)[1:-1])[1:-1],
         repr(data)[2:-1],
@@ -217,6 +239,9 @@ WAYS = {
     "ascii": "print(ascii(odd))",
     "base64": "print(base64.b64encode(f'user:{token}'.encode()).decode())",
     "hex": "print(token.encode().hex())",
+    "hex with colons": "print(token.encode().hex(':'), odd.encode().hex(':').upper())",
+    "base32": "print(base64.b32encode(token.encode()).decode())",
+    "base32, small letters": "print(base64.b32encode(token.encode()).decode().lower())",
     "URL": "from urllib.parse import quote\nprint('https://x/?key=' + quote(odd, safe=''))",
     "URL error": (
         "import urllib.request\nurllib.request.urlopen(f'http://user:{token}@127.0.0.1:1/')"
@@ -235,7 +260,7 @@ WAYS = {
     "help": "help(type('F', (), {'__doc__': token}))",
     "sys.displayhook": "sys.displayhook(token)",
     "sys.excepthook": "sys.excepthook(ValueError, ValueError(token), None)",
-    "stdout of the process": "print(token, file=sys.__stdout__, flush=True)",
+    "stdout of the process, later": "print(token, file=sys.__stdout__, flush=True)",
     "HTTP debugging": (
         "import http.client\nc = http.client.HTTPConnection('127.0.0.1', 1)\nc.set_debuglevel(1)\n"
         "try:\n    c.request('GET', '/')\nexcept OSError:\n    print(f'send: {token.encode()!r}')"
@@ -245,3 +270,22 @@ WAYS = {
         "pdb.Pdb(stdin=io.StringIO('p token\\nq\\n'), stdout=sys.stdout).run('pass', globals())"
     ),
 }  # fmt: skip
+
+LONG_WAYS = {
+    "print": "print(value)",
+    "result": "value",
+    "traceback": "raise ValueError(value)",
+    "echo": "!printf '%s\\n' \"$VALUE\"",
+    "cat": "open('f', 'w').write(value * 9)\n!cat f",
+    "a character at a time": "for c in value:\n    print(c, end='', flush=True)",
+    "coloured": "for c in value:\n    print(f'\\x1b[31m{c}\\x1b[0m', end='', flush=True)",
+    "lines": "for each in value.splitlines(): print(each, flush=True)",
+    "pieces": ("for at in range(0, len(value), 50): print(value[at:at + 50], end='', flush=True)"),
+    "it waits in the middle": (
+        "print(value[:400], end='', flush=True); time.sleep(0.5)\nprint(value[400:])"
+    ),
+    "hexadecimal": "for c in value.encode().hex():\n    print(c, end='', flush=True)",
+    "base64": "print(base64.b64encode(value.encode()).decode())",
+    "HTML": "HTML(f'<pre>{value}</pre>')",
+    "display": "display({'text/plain': value, 'application/json': {'a': [value]}}, raw=True)",
+}

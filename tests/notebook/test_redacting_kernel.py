@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from tests.notebook.kernels import ROOT, Kernel, Message, show, start_kernel, stream_of
-from tests.notebook.leaks import INSTALL, SETTING, WAYS, find_leaks, make_values
+from tests.notebook.leaks import (
+    INSTALL,
+    LONG_WAYS,
+    SETTING,
+    WAYS,
+    find_leaks,
+    make_long_values,
+    make_values,
+)
 from tests.requirements import require
 from tests.watch.scan.jupyter import run_notebook
 
@@ -77,6 +85,20 @@ def test_a_saved_notebook_holds_no_value_and_its_widgets_neither(tmp_path: Path)
     for name, cell in zip(names, saved["cells"][2:], strict=True):
         assert name == "widget" or "[credman:HF_TOKEN]" in json.dumps(cell["outputs"]), name
     assert "[credman:HF_TOKEN]" in json.dumps(saved["metadata"]["widgets"])
+
+
+@pytest.mark.parametrize("name", make_long_values())
+def test_nor_of_long_values(tmp_path: Path, name: str) -> None:
+    value = make_long_values()[name]
+    with start_kernel(tmp_path / "kernel", {**make_values(), "VALUE": value}) as kernel:
+        kernel.run(SETTING + "value = os.environ['VALUE']")
+        kernel.run(INSTALL + "install(get_ipython(), Redactor({'VALUE': value}))")
+        for way, cell in LONG_WAYS.items():
+            shown = show(kernel.run(cell))
+            assert find_leaks(shown, {name: value}) == set(), way
+            assert "[credman:VALUE]" in shown and UNCHECKED not in shown, way
+        said = stream_of(kernel.run(f"for n in range(99): print(n, {value[:9]!r}, flush=True)"))
+        assert said == "".join(f"{n} {value[:9]}\n" for n in range(99))
 
 
 def test_what_is_held_back_comes_in_its_place(tmp_path: Path) -> None:
@@ -214,7 +236,7 @@ def test_what_cannot_be_checked_is_not_shown_and_the_cell_goes_on(tmp_path: Path
         kernel.run(SETTING + INSTALL)
         kernel.run(
             "class Broken(Redactor):\n"
-            "    def find_spans(self, text, **options):\n        raise RuntimeError(text)\n"
+            "    def find_matches(self, text, *args, **named):\n        raise RuntimeError(text)\n"
             "    def may_hold(self, packed):\n        raise RuntimeError(packed)\n"
             "import ipywidgets\ninstall(get_ipython(), Broken({'HF_TOKEN': token}))"
         )
