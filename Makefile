@@ -44,6 +44,7 @@ format: .venv/developed
 benchmark: .venv/developed
 	$(BIN)/python -m benchmarks.latency --write docs/performance.md
 	$(BIN)/python -m benchmarks.cleaning --write docs/performance.md
+	$(BIN)/python -m benchmarks.redacting --write docs/performance.md
 
 # Downloads the wheels of 21 packages (200 MB); --corpus DIR or --cache DIR: see its --help.
 benchmark-scan: .venv/developed
