@@ -74,7 +74,8 @@ def run(place: Path, rounds: int, lines: int) -> str:
             ratios = " | ".join(f"{each / off:.2f}" for each in on)
             rows.append(f"| {name.format(**sizes)} | {off:.4f} | {ratios} |")
             print(rows[-1], file=sys.stderr)
-    return "\n".join([*rows, "", f"Medians of {rounds} rounds; ratios to the same cell, off."])
+    told = "One round" if rounds == 1 else f"Medians of {rounds} rounds"
+    return "\n".join([*rows, "", f"{told}; ratios to the same cell, off."])
 
 
 def measure(kernel: Kernel, cell: str, rounds: int) -> tuple[float, list[float]]:
