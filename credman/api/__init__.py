@@ -138,13 +138,13 @@ def load(
     for part in parts:
         settle(part, overrides=override)
     sources = _note(parts)  # nothing is set before all is known
+    for variable in {v for part in parts for v in part.absent}:
+        os.environ.pop(variable, None)
     for part in parts:
         for variable, value in part.values.items():
             if part.sources[variable] != ENVIRONMENT:
                 os.environ[variable] = str(value)
                 handed.note_set(variable, value, part.scope)
-        for variable in part.absent:
-            os.environ.pop(variable, None)
         forget_typed(part.values)
     return sources
 

@@ -179,6 +179,11 @@ def _take_from_store(
             return True
     except Refused:
         raise
+    except NotFound as error:
+        if found.scope == Scope(wanted.env, wanted.profile):
+            raise
+        found.tried.append(("store", error.message))  # where load found it there is nothing more
+        return False
     except (Locked, Unavailable) as error:
         if wanted.means_store:
             raise

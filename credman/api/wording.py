@@ -40,10 +40,12 @@ def worded(function: Callable[_P, _T]) -> Callable[_P, _T]:
 
     @wraps(function)
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        args = tuple(map(mask_name, args))  # type: ignore[assignment]
-        kwargs = {name: mask_name(given) for name, given in kwargs.items()}  # type: ignore[assignment]
+        names = [mask_name(given) for given in args]
+        del args
+        for key in kwargs.keys() - {"default"}:  # which comes back as it is
+            kwargs[key] = mask_name(kwargs[key])
         with rewording():
-            return function(*args, **kwargs)
+            return function(*names, **kwargs)  # type: ignore[arg-type]
 
     return call
 

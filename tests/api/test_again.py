@@ -60,6 +60,23 @@ def test_what_an_environment_gave_is_looked_up_there_again() -> None:
     assert credman.get("hf") == TOKEN[::-1]
 
 
+def test_a_default_comes_back_as_it_is() -> None:
+    for default in ("", "no name, but a text", TOKEN, None, 0, [1]):
+        assert credman.get("hf", default=default) is default
+
+
+def test_what_was_loaded_is_still_there_when_its_environment_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credman.add("hf", TOKEN, env="experiment", check=False)
+    credman.load(env="experiment")
+    monkeypatch.setenv("CREDMAN_STORE", f"file:{tmp_path}/other.age")
+    credman.add("openai", STRANGE, check=False)
+    assert credman.get("hf") == TOKEN == os.environ["HF_TOKEN"]
+    with pytest.raises(credman.NotFound, match="no environment named experiment"):
+        credman.get("hf", env="experiment")
+
+
 def test_values_of_many_threads_are_all_known_to_who_keeps_them_out_of_outputs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
