@@ -23,19 +23,10 @@ from tests.cli.harness import credman as command
 from tests.cli.person import Person, person
 from tests.cli.scans import OTHER, STRANGE, TOKEN
 
-pytestmark = pytest.mark.filterwarnings("ignore:the new vault has no recovery key")
-_LOADED = (
-    *("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "OPENAI_API_KEY", "TMP_TOKEN"),
-    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
-    *("ARGILLA_API_URL", "ARGILLA_API_KEY"),
-)
-
-
-@pytest.fixture(autouse=True)
-def _home(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CREDMAN_PASSPHRASE", PASSPHRASE)
-    for name in _LOADED:  # what a test sets by the library goes with it
-        monkeypatch.setenv(name, "")
+pytestmark = [
+    pytest.mark.usefixtures("own_variables"),
+    pytest.mark.filterwarnings("ignore:the new vault has no recovery key"),
+]
 
 
 def add_aws(*, env: str = "default") -> None:

@@ -12,25 +12,13 @@ import pytest
 import credman
 from credman.api import handed
 from credman.core.errors import NotFound, Refused
-from tests.cli.harness import PASSPHRASE
 from tests.cli.harness import credman as command
 from tests.cli.scans import OTHER, STRANGE, TOKEN
 
-pytestmark = pytest.mark.filterwarnings("ignore:the new vault has no recovery key")
-
-
-@pytest.fixture(autouse=True)
-def _home(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CREDMAN_PASSPHRASE", PASSPHRASE)
-    # What a test sets by the library goes with it.
-    for name in (
-        "HF_TOKEN",
-        "HUGGING_FACE_HUB_TOKEN",
-        "ARGILLA_API_URL",
-        "ARGILLA_API_KEY",
-        "OPENAI_API_KEY",
-    ):
-        monkeypatch.setenv(name, "")
+pytestmark = [
+    pytest.mark.usefixtures("own_variables"),
+    pytest.mark.filterwarnings("ignore:the new vault has no recovery key"),
+]
 
 
 def test_load_sets_what_libraries_read_and_says_where_from() -> None:
