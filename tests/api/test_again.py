@@ -324,21 +324,6 @@ def test_after_the_first_token_nobody_is_asked_for_the_passphrase_again(
         assert somebody.leaves() == 0
 
 
-def test_a_thread_that_cannot_ask_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
-
-    def work() -> None:
-        try:
-            credman.get("hf")
-        except credman.NotFound as error:
-            said.append(error.message)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join(60)
-    assert "a prompt (nobody is here to answer)" in said[0]
-
-
 def test_a_passphrase_is_typed_once_for_all_environments(tmp_path: Path) -> None:
     command("add", "hf", "-e", "prod", "--no-check", stdin=TOKEN.encode())
     command("add", "openai", "--no-check", "--expires", "2020-01-01", stdin=STRANGE.encode())

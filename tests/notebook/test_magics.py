@@ -77,6 +77,17 @@ def test_where_nobody_can_answer_it_fails_at_once_and_says_where_it_looked(tmp_p
         assert "nobody is here to answer" in said
 
 
+def test_a_thread_cannot_ask_although_somebody_is_there(tmp_path: Path) -> None:
+    work = (
+        "import credman, threading\ndef work():\n    try:\n        credman.get('hf')\n"
+        "    except credman.NotFound as error:\n        print(error)\n"
+        "thread = threading.Thread(target=work)\nthread.start(); thread.join()"
+    )
+    with running(tmp_path / "k") as kernel:
+        assert "a prompt (only the main thread can ask)" in kernel.run(work, [TOKEN])
+        assert kernel.prompts == []
+
+
 def test_somebody_is_asked_and_may_keep_it(tmp_path: Path) -> None:
     credman("add", "openai", "--no-check", stdin=STRANGE.encode())
     with running(tmp_path / "k", CREDMAN_PASSPHRASE=PASSPHRASE) as kernel:
