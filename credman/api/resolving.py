@@ -177,8 +177,6 @@ def _take_from_store(
                 return True
             _hand_out(found, store, token, wanted, overrides=overrides, is_all=is_all)
             return True
-    except Refused:
-        raise
     except NotFound as error:
         if found.scope == Scope(wanted.env, wanted.profile):
             raise
